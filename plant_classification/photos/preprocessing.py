@@ -1,0 +1,106 @@
+"""From an upright photo to the pixels that a network takes: one rule for training and serving."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+CROP_COUNTS = (1, 5, 10)
+MULTI_CROP_FRACTION = 0.875
+"""Side of each of several crops, as a fraction of the photo's: the ten crops of Krizhevsky 2012."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """How a model folder wants its photos.
+
+    Attributes:
+        size: Side of the square input in pixels.
+        resize: ``"crop"`` keeps the aspect and takes the middle; ``"stretch"`` ignores the aspect.
+        crop_fraction: Side of the middle crop as a fraction of the shorter side (``"crop"`` alone).
+        mean: Per channel, in the order of ``channels``, subtracted from values in 0..255.
+        scale: Per channel, the divisor after that.
+        channels: ``"RGB"`` or ``"BGR"``, the order in which the network takes them.
+    """
+
+    size: int
+    resize: str = "crop"
+    crop_fraction: float = 1.0
+    mean: tuple[float, float, float] = (127.5, 127.5, 127.5)
+    scale: tuple[float, float, float] = (127.5, 127.5, 127.5)
+    channels: str = "RGB"
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.resize not in ("crop", "stretch"):
+            raise ValueError(f"size must be positive and resize 'crop' or 'stretch', not {self}")
+        if not 0 < self.crop_fraction <= 1 or self.channels not in ("RGB", "BGR"):
+            raise ValueError(f"crop_fraction must be in (0, 1] and channels RGB or BGR, not {self}")
+        if len(self.mean) != 3 or len(self.scale) != 3 or 0 in self.scale:
+            raise ValueError(f"mean and scale must be three numbers, scale not zero, not {self}")
+
+    def shorter_side(self, crops: int = 1) -> int:
+        """Pixels that the shorter side of a photo must have for nothing to be lost."""
+        fraction = self.crop_fraction if self.resize == "crop" else 1.0
+        if crops > 1:
+            fraction = min(fraction, MULTI_CROP_FRACTION)
+        return math.ceil(self.size / fraction)
+
+    def crop_boxes(self, width: int, height: int, crops: int = 1) -> list[tuple[float, ...]]:
+        """Boxes ``(left, top, right, bottom)`` in pixels: the middle, then the four corners."""
+        if self.resize == "crop":
+            box_width = box_height = min(width, height) * self.crop_fraction
+        else:
+            box_width, box_height = float(width), float(height)
+        if crops > 1:
+            box_width = min(box_width, width * MULTI_CROP_FRACTION)
+            box_height = min(box_height, height * MULTI_CROP_FRACTION)
+            if self.resize == "crop":
+                box_width = box_height = min(box_width, box_height)
+        right, bottom = width - box_width, height - box_height
+        corners = [(right / 2, bottom / 2)]
+        if crops > 1:
+            corners += [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)]
+        return [(x, y, x + box_width, y + box_height) for x, y in corners]
+
+    def apply(self, pixels: NDArray[np.uint8], crops: int = 1) -> NDArray[np.uint8]:
+        """Crop and resize, with antialiasing.
+
+        Args:
+            pixels: ``uint8 (H, W, 3)`` RGB, upright.
+            crops: 1, 5 (middle and corners) or 10 (these and their mirror images).
+
+        Returns:
+            ``uint8 (crops, size, size, 3)`` RGB.
+        """
+        if crops not in CROP_COUNTS:
+            raise ValueError(f"crops must be one of {CROP_COUNTS}, not {crops}")
+        height, width = pixels.shape[:2]
+        boxes = self.crop_boxes(width, height, crops)
+        if boxes == [(0.0, 0.0, self.size, self.size)] and (width, height) == (self.size, self.size):
+            return pixels[np.newaxis]
+        image = Image.fromarray(pixels)
+        side = (self.size, self.size)
+        resized = [image.resize(side, Image.Resampling.BILINEAR, box=box) for box in boxes]
+        views = np.stack([np.asarray(view) for view in resized])
+        return np.concatenate([views, views[:, :, ::-1]]) if crops == 10 else views
+
+    def normalize(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """``uint8 (..., 3)`` RGB to the ``float32`` values that the network was trained on."""
+        ordered = pixels if self.channels == "RGB" else pixels[..., ::-1]
+        mean, scale = np.float32(self.mean), np.float32(self.scale)
+        return np.asarray((ordered.astype(np.float32) - mean) / scale, np.float32)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in model.json."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
+        """From model.json; raises ``ValueError`` or ``TypeError`` for values that cannot be used."""
+        mean, scale = (tuple(float(v) for v in values[key]) for key in ("mean", "scale"))
+        return cls(**values | {"mean": mean, "scale": scale})

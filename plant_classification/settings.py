@@ -1,0 +1,138 @@
+"""The settings: config.yaml of the package < a file of the user's < environment < arguments."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+
+from plant_classification.errors import SettingsError
+
+ENVIRONMENT_PREFIX = "PLANT_CLASSIFICATION_"
+CONFIG_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What a person who runs the package can choose; config.yaml says what each one means."""
+
+    models_dir: Path
+    cached_models: int
+    precision: str
+    threads: int
+    max_photos: int
+    max_photo_bytes: int
+    max_total_bytes: int
+    max_pixels: int
+    min_side: int
+    allow_urls: bool
+    url_hosts: tuple[str, ...]
+    url_private_hosts: tuple[str, ...]
+    url_seconds: float
+    url_redirects: int
+    deadline_seconds: float
+
+
+AT_LEAST_ONE = {
+    "cached_models",
+    "max_photos",
+    "max_photo_bytes",
+    "max_total_bytes",
+    "max_pixels",
+    "min_side",
+}
+PRECISIONS = ("auto", "f32", "bf16")
+
+
+def load_settings(**arguments: Any) -> Settings:
+    """Read the settings.
+
+    Args:
+        arguments: Values that win over every other source; ``None`` means "not given".
+
+    Returns:
+        One frozen object, to be handed down.
+
+    Raises:
+        SettingsError: An unknown key or a value of the wrong kind, named with its file, variable
+            or argument.
+    """
+    default_text = resources.files("plant_classification").joinpath("config.yaml").read_text("utf-8")
+    values = _checked(yaml.safe_load(default_text), "config.yaml")
+    if path := os.environ.get(CONFIG_VARIABLE):
+        values |= _checked(_read_yaml(Path(path)), path)
+    for key in values:
+        variable = ENVIRONMENT_PREFIX + key.upper()
+        if variable in os.environ:
+            values |= _checked({key: _from_text(os.environ[variable], variable)}, variable)
+    given = {key: value for key, value in arguments.items() if value is not None}
+    return Settings(**values | _checked(given, "the arguments"))
+
+
+def _read_yaml(path: Path) -> object:
+    try:
+        return yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"{path}, which {CONFIG_VARIABLE} names, cannot be read: {error.strerror}."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not YAML: {error}") from None
+
+
+def _from_text(text: str, variable: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise SettingsError(f"{variable} holds {text!r}, which is not YAML.") from None
+
+
+def _checked(values: object, source: str) -> dict[str, Any]:
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping):
+        raise SettingsError(f"{source} must hold lines of the form 'key: value'.")
+    kinds = get_type_hints(Settings)
+    checked = {}
+    for key, value in values.items():
+        if key not in kinds:
+            raise SettingsError(
+                f"{source} sets {key!r}, which is not a setting; there are: {', '.join(kinds)}.",
+                field=str(key),
+            )
+        checked[key] = _convert(key, value, kinds[key], source)
+    return checked
+
+
+def _convert(key: str, value: Any, kind: Any, source: str) -> Any:
+    def wrong(rule: str) -> SettingsError:
+        return SettingsError(f"{source} sets {key} to {value!r}; it must be {rule}.", field=key)
+
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise wrong("true or false")
+        return value
+    if kind in (int, float):
+        number_types = int if kind is int else (int, float)
+        minimum = 1 if key in AT_LEAST_ONE else 0
+        if isinstance(value, bool) or not isinstance(value, number_types) or value < minimum:
+            raise wrong(f"{'a whole number' if kind is int else 'a number'} from {minimum} up")
+        return kind(value)
+    if kind is Path:
+        if not isinstance(value, (str, Path)) or not str(value):
+            raise wrong("a folder")
+        return Path(value).expanduser()
+    if kind is str:
+        if value not in PRECISIONS:
+            raise wrong(f"one of {', '.join(PRECISIONS)}")
+        return value
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+        raise wrong("a list of names")
+    return tuple(value)

@@ -1,0 +1,33 @@
+"""What tests share: the folder of shared data, and real photos that come with packages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from plant_classification.settings import Settings, load_settings
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The shared data and fixtures, which the repository does not hold."""
+    folder = Path(os.environ.get("PLANT_SHARED", Path(__file__).parents[2] / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"shared data are missing: {folder} (set PLANT_SHARED)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def flower() -> Path:
+    """A dahlia by dany13 (CC-BY), which scikit-learn carries as flower.jpg: a 640x427 JPEG."""
+    from sklearn import datasets
+
+    return Path(datasets.__file__).parent / "images" / "flower.jpg"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The defaults, with a models folder of the test's own."""
+    return load_settings(models_dir=tmp_path / "models")
