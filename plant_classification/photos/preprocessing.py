@@ -50,7 +50,7 @@ class Preprocessing:
             fraction = min(fraction, MULTI_CROP_FRACTION)
         return math.ceil(self.size / fraction)
 
-    def crop_boxes(self, width: int, height: int, crops: int = 1) -> list[tuple[float, ...]]:
+    def crop_boxes(self, width: int, height: int, crops: int = 1) -> list[tuple[float, float, float, float]]:
         """Boxes ``(left, top, right, bottom)`` in pixels: the middle, then the four corners."""
         if self.resize == "crop":
             box_width = box_height = min(width, height) * self.crop_fraction
@@ -92,7 +92,7 @@ class Preprocessing:
     def normalize(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """``uint8 (..., 3)`` RGB to the ``float32`` values that the network was trained on."""
         ordered = pixels if self.channels == "RGB" else pixels[..., ::-1]
-        mean, scale = np.float32(self.mean), np.float32(self.scale)
+        mean, scale = np.array(self.mean, np.float32), np.array(self.scale, np.float32)
         return np.asarray((ordered.astype(np.float32) - mean) / scale, np.float32)
 
     def to_dict(self) -> dict[str, Any]:

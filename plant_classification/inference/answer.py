@@ -1,0 +1,193 @@
+"""The answer to one observation, and its form as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant_classification.models import ModelFolder
+from plant_classification.photos import Photo
+from plant_classification.taxonomy import Label, Rank
+from plant_classification.trust import SafeAnswer, safe_answer
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """A label and its probability in [0, 1]."""
+
+    label: Label
+    probability: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Taxon:
+    """A genus or family and its probability in [0, 1], summed over all labels."""
+
+    name: str
+    probability: float
+
+
+@dataclasses.dataclass(frozen=True)
+class SeenPhoto:
+    """A photo that was looked at, without its pixels; sizes are those of the file, upright."""
+
+    name: str
+    width: int
+    height: int
+    format: str
+    sha256: str | None
+    organ: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What is said of one observation.
+
+    Attributes:
+        candidates: The most probable labels, best first.
+        genera: The most probable genera, best first.
+        families: The most probable families, best first; empty where the model knows none.
+        safe_answer: The most specific taxon that can be given.
+        photos: What was looked at, in the order given.
+        model: The model that answered.
+        warnings: Sentences about what may make the answer worse.
+    """
+
+    candidates: tuple[Candidate, ...]
+    genera: tuple[Taxon, ...]
+    families: tuple[Taxon, ...]
+    safe_answer: SafeAnswer
+    photos: tuple[SeenPhoto, ...]
+    model: ModelFolder
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON: every field is there, null where unknown; ``schemas`` describes it."""
+        names = [candidate.label.name for candidate in self.candidates]
+        shares = [candidate.probability for candidate in self.candidates]
+        return {
+            "status": "OK",
+            "labels": names,
+            "probabilities": shares,
+            "predictions": {
+                "labels": names,
+                "probabilities": shares,
+                "labels_info": [_info(candidate.label) for candidate in self.candidates],
+                "links": {
+                    "Google Images": [_google_images(name) for name in names],
+                    "Wikipedia": [_wikipedia(candidate.label) for candidate in self.candidates],
+                },
+            },
+            "results": [
+                _result(place, candidate) for place, candidate in enumerate(self.candidates, 1)
+            ],
+            "genera": [dataclasses.asdict(taxon) for taxon in self.genera],
+            "families": [dataclasses.asdict(taxon) for taxon in self.families],
+            "safe_answer": dataclasses.asdict(self.safe_answer),
+            "plausible": None,
+            "is_plant": None,
+            "rejected": None,
+            "photos": [dataclasses.asdict(photo) for photo in self.photos],
+            "model": {
+                "name": self.model.name,
+                "architecture": self.model.architecture,
+                "labels": self.model.label_count,
+                "version": self.model.version,
+            },
+            "warnings": list(self.warnings),
+        }
+
+
+def answer_of(
+    probabilities: NDArray[np.float64],
+    labels: Sequence[Label],
+    ranks: Sequence[Rank],
+    *,
+    photos: Sequence[Photo],
+    organs: Sequence[str | None],
+    model: ModelFolder,
+    top_k: int,
+    confidence: float,
+    warnings: Sequence[str] = (),
+) -> Answer:
+    """Rank the labels of one observation and sum them over genera and families.
+
+    Args:
+        probabilities: ``float64 (labels,)``, calibrated, summing to one.
+        labels: The model's labels.
+        ranks: The ranks of these labels.
+        photos: The photos of the observation.
+        organs: One for each photo, or None.
+        model: The model that answered.
+        top_k: How many labels, genera and families to list.
+        confidence: For the safe answer, in (0, 1].
+        warnings: Sentences for the reader.
+    """
+    sums = {rank.name: (rank.taxa, rank.sum(probabilities)) for rank in ranks}
+    return Answer(
+        candidates=tuple(
+            Candidate(labels[index], float(probabilities[index]))
+            for index in _best(probabilities, top_k)
+        ),
+        genera=_taxa(*sums["genus"], top_k),
+        families=_taxa(*sums["family"], top_k),
+        safe_answer=safe_answer(
+            [(name, taxa, shares) for name, (taxa, shares) in sums.items()], confidence
+        ),
+        photos=tuple(
+            SeenPhoto(photo.name, photo.width, photo.height, photo.format, photo.sha256, organ)
+            for photo, organ in zip(photos, organs, strict=True)
+        ),
+        model=model,
+        warnings=tuple(warnings),
+    )
+
+
+def _best(probabilities: NDArray[np.float64], top_k: int) -> NDArray[np.int64]:
+    return np.argsort(-probabilities, kind="stable")[:top_k]
+
+
+def _taxa(taxa: Sequence[str], shares: NDArray[np.float64], top_k: int) -> tuple[Taxon, ...]:
+    return tuple(Taxon(taxa[index], min(float(shares[index]), 1.0)) for index in _best(shares, top_k))
+
+
+def _result(place: int, candidate: Candidate) -> dict[str, Any]:
+    label = candidate.label
+    taxon = label.species or label.genus
+    return {
+        "rank": place,
+        "label": label.name,
+        "species": label.species,
+        "genus": label.genus,
+        "family": label.family,
+        "author": label.author,
+        "probability": candidate.probability,
+        "common_names": {language: list(names) for language, names in label.common_names},
+        "links": {
+            "gbif": f"https://www.gbif.org/species/search?q={quote_plus(taxon)}",
+            "powo": f"https://powo.science.kew.org/results?q={quote_plus(taxon)}",
+            "wikipedia": _wikipedia(label),
+            "wikimedia": f"https://commons.wikimedia.org/wiki/Category:{_title(taxon)}",
+        },
+    }
+
+
+def _info(label: Label) -> str:
+    return ", ".join(name for _, names in label.common_names for name in names)
+
+
+def _title(taxon: str) -> str:
+    return quote(taxon.replace(" ", "_"))
+
+
+def _google_images(name: str) -> str:
+    return f"https://www.google.com/search?tbm=isch&q={quote_plus(name)}"
+
+
+def _wikipedia(label: Label) -> str:
+    return f"https://en.wikipedia.org/wiki/{_title(label.species or label.genus)}"

@@ -1,0 +1,67 @@
+"""What runs in the inference process: models kept in memory, one request after another."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+from plant_classification.errors import PlantClassificationError
+from plant_classification.inference.answer import Answer
+from plant_classification.inference.classifier import Classifier
+from plant_classification.inference.supervisor import Request
+from plant_classification.models import ModelFolder, find_model
+from plant_classification.settings import Settings
+
+LOG = logging.getLogger(__name__)
+
+Load = Callable[[ModelFolder], Classifier]
+
+
+def main(descriptor: int) -> None:
+    """Answer what comes through the connection until its other end is closed.
+
+    First comes the ``Settings``; then each message is a ``Request`` to identify, or the name of a
+    model to load (None for the newest).
+    """
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    connection = Connection(descriptor)
+    settings: Settings = connection.recv()
+    load: Load = functools.lru_cache(settings.cached_models)(functools.partial(_load, settings))
+    while True:
+        try:
+            message: Request | str | None = connection.recv()
+        except EOFError:
+            return
+        connection.send(_answer(message, settings, load))
+
+
+def _end_with_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
+def _load(settings: Settings, folder: ModelFolder) -> Classifier:
+    return Classifier(folder, settings, settings.precision, settings.threads)
+
+
+def _answer(
+    message: Request | str | None, settings: Settings, load: Load
+) -> Answer | PlantClassificationError | None:
+    try:
+        if not isinstance(message, Request):
+            load(find_model(message, settings.models_dir))
+            return None
+        classifier = load(find_model(message.model, settings.models_dir, message.checkpoint))
+        return classifier.identify(
+            message.photos, message.organs, message.top_k, message.crops, message.confidence
+        )
+    except PlantClassificationError as error:
+        return error
+    except Exception:
+        LOG.exception("identification failed")
+        return PlantClassificationError("The photo could not be identified: an internal error.")

@@ -1,0 +1,198 @@
+"""The classifier: photos of one plant in, an answer out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant_classification import photos as photo_files
+from plant_classification.errors import ArgumentError, ModelFolderError
+from plant_classification.inference.answer import Answer, answer_of
+from plant_classification.inference.engine import Engine
+from plant_classification.models import STARTER, ModelFolder, find_model, read_model_folder
+from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
+from plant_classification.photos.preprocessing import CROP_COUNTS
+from plant_classification.settings import Settings, load_settings
+from plant_classification.taxonomy import ranks_of
+from plant_classification.trust import probabilities
+
+ORGANS = ("leaf", "flower", "fruit", "bark", "habit", "other", "auto")
+DEFAULT_TOP_K = 5
+DEFAULT_CONFIDENCE = 0.95
+
+
+class Classifier:
+    """A model in memory. :meth:`load` makes one; :meth:`identify` is what most people need.
+
+    Attributes:
+        folder: The model folder.
+        labels: Its labels, in the order of the network's outputs.
+        precision: ``"bf16"`` or ``"f32"``, what the engine computes in.
+    """
+
+    def __init__(
+        self, folder: ModelFolder, settings: Settings, precision: str = "auto", threads: int = 0
+    ) -> None:
+        self.folder = folder
+        self.labels = folder.labels()
+        self._settings = settings
+        self._ranks = ranks_of(self.labels)
+        folder.file(NETWORK_WEIGHTS)
+        self._engine = Engine(folder.file(NETWORK), folder.preprocessing, precision, threads)
+        self.precision = self._engine.precision
+
+    @classmethod
+    def load(
+        cls,
+        name_or_folder: str | Path = STARTER,
+        precision: str | None = None,
+        settings: Settings | None = None,
+    ) -> Classifier:
+        """Load a model.
+
+        Args:
+            name_or_folder: A name in the models folder of the settings, ``"starter"``, or the path
+                of a model folder.
+            precision: ``"auto"`` (bf16 where the processor has it, else f32), ``"f32"`` or
+                ``"bf16"``; by default what the settings say.
+            settings: By default those of the machine (:func:`load_settings`).
+
+        Raises:
+            UnknownModelError: No model of that name.
+            ModelFolderError: The folder is incomplete or damaged.
+        """
+        settings = settings or load_settings()
+        folder = Path(name_or_folder)
+        if isinstance(name_or_folder, Path) or len(folder.parts) > 1:
+            model = read_model_folder(folder)
+        else:
+            model = find_model(name_or_folder, settings.models_dir)
+        return cls(model, settings, precision or settings.precision, settings.threads)
+
+    def identify(
+        self,
+        photos: photo_files.Source | Sequence[photo_files.Source],
+        organs: Sequence[str] | None = None,
+        top_k: int = DEFAULT_TOP_K,
+        crops: int = 1,
+        confidence: float = DEFAULT_CONFIDENCE,
+    ) -> Answer:
+        """Name the plant in the photos of one observation.
+
+        The probabilities of the photos, and of the crops of each, are averaged.
+
+        Args:
+            photos: One to five: paths, bytes, addresses (``https:`` or ``data:``) or arrays
+                ``uint8 (H, W, 3)`` RGB; one alone may stand without a list.
+            organs: For each photo one of ``ORGANS``; kept in the answer.
+            top_k: How many labels to list, from 1 up.
+            crops: 1, 5 (middle and corners) or 10 (these and their mirror images) of each photo.
+            confidence: For the safe answer, in (0, 1].
+
+        Raises:
+            ArgumentError: An argument that cannot be used.
+            PhotoError, UrlError: A photo that cannot be read, named in the sentence.
+        """
+        if isinstance(photos, (str, bytes, Path, np.ndarray, photo_files.Upload, photo_files.Url)):
+            photos = [photos]
+        check_request(len(photos), organs, top_k, crops, confidence, self._settings.max_photos)
+        shorter_side = self.folder.preprocessing.shorter_side(crops)
+        read = [
+            photo_files.read(photo, self._settings, shorter_side=shorter_side) for photo in photos
+        ]
+        mean = np.mean([self._probabilities(photo.pixels, crops) for photo in read], axis=0)
+        return answer_of(
+            mean,
+            self.labels,
+            self._ranks,
+            photos=read,
+            organs=organs or [None] * len(read),
+            model=self.folder,
+            top_k=top_k,
+            confidence=confidence,
+            warnings=[
+                f"{photo.name} is small ({photo.width} x {photo.height} pixels): "
+                "a larger photo gets a better answer."
+                for photo in read
+                if min(photo.width, photo.height) < self.folder.preprocessing.size // 2
+            ],
+        )
+
+    def logits(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Raw outputs of the network, before temperature.
+
+        Args:
+            photos: ``uint8 (N, H, W, 3)`` RGB, of any size: they are cropped and resized by the
+                model folder's rule.
+
+        Returns:
+            ``float32 (N, labels)``.
+        """
+        return self._run(photos)[0]
+
+    def embed(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the network sees: its last feature map, averaged over the picture.
+
+        Args:
+            photos: ``uint8 (N, H, W, 3)`` RGB, of any size.
+
+        Returns:
+            ``float32 (N, D)``.
+        """
+        return np.asarray(self._run(photos)[1].mean(axis=(1, 2)))
+
+    def _run(self, photos: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if photos.ndim != 4 or photos.shape[-1] != 3 or photos.dtype != np.uint8 or not len(photos):
+            raise ArgumentError(
+                "photos must be uint8 (N, H, W, 3) with N from 1 up, "
+                f"not {photos.dtype} {photos.shape}.",
+                field="photos",
+            )
+        apply = self.folder.preprocessing.apply
+        return self._engine(np.concatenate([apply(photo) for photo in photos]))
+
+    def _probabilities(self, pixels: NDArray[np.uint8], crops: int) -> NDArray[np.float64]:
+        logits, _ = self._engine(self.folder.preprocessing.apply(pixels, crops))
+        if not np.isfinite(logits).all():
+            raise ModelFolderError(f"{self.folder.path} answers with NaN or infinity; train it anew.")
+        return np.asarray(probabilities(logits, self.folder.temperature).mean(axis=0))
+
+
+def check_request(
+    photos: int,
+    organs: Sequence[str] | None,
+    top_k: int,
+    crops: int,
+    confidence: float,
+    max_photos: int,
+) -> None:
+    """Judge the arguments of :meth:`Classifier.identify` before any photo is read.
+
+    Raises:
+        ArgumentError: The first that cannot be used.
+    """
+    if not 1 <= photos <= max_photos:
+        raise ArgumentError(
+            f"An observation has 1 to {max_photos} photos; {photos} came.", field="photos"
+        )
+    if organs is not None and len(organs) != photos:
+        raise ArgumentError(
+            f"organs must name one organ for each photo: {len(organs)} came for {photos} photos.",
+            field="organs",
+        )
+    for organ in organs or ():
+        if organ not in ORGANS:
+            raise ArgumentError(
+                f"organs must be among {', '.join(ORGANS)}; {organ!r} came.", field="organs"
+            )
+    if top_k < 1:
+        raise ArgumentError(f"top_k must be 1 or more, not {top_k}.", field="top_k")
+    if crops not in CROP_COUNTS:
+        raise ArgumentError(f"crops must be 1, 5 or 10, not {crops}.", field="crops")
+    if not 0 < confidence <= 1:
+        raise ArgumentError(
+            f"confidence must be above 0 and at most 1, not {confidence}.", field="confidence"
+        )

@@ -1,0 +1,122 @@
+"""The network on OpenVINO: uint8 photos in, logits and the last feature map out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant_classification.errors import ArgumentError
+from plant_classification.photos.preprocessing import Preprocessing
+
+
+def import_openvino() -> Any:
+    """OpenVINO without its telemetry.
+
+    ``openvino_telemetry``, a hard dependency of OpenVINO, looks up a host and writes into the home
+    folder when OpenVINO is imported. A module that is None cannot be imported, and OpenVINO then
+    takes the stub that it carries for that case.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose_precision(wanted: str, capabilities: list[str]) -> str:
+    """``"bf16"`` or ``"f32"``: ``"auto"`` takes bf16 where the processor computes in it.
+
+    Raises:
+        ArgumentError: Another word, or bf16 on a processor that lacks it.
+    """
+    has_bf16 = "BF16" in capabilities
+    if wanted == "auto":
+        return "bf16" if has_bf16 else "f32"
+    if wanted not in ("f32", "bf16"):
+        raise ArgumentError(
+            f"precision must be auto, f32 or bf16, not {wanted!r}.", field="precision"
+        )
+    if wanted == "bf16" and not has_bf16:
+        raise ArgumentError("This processor does not compute in bf16; use f32.", field="precision")
+    return wanted
+
+
+class Engine:
+    """A compiled network; one inference at a time, from any thread.
+
+    Photos go through one by one, so that an answer does not depend on what else is in a batch.
+
+    Args:
+        network: ``network.xml``; its ``.bin`` is beside it. Input ``float32 (?, size, size, 3)``,
+            outputs ``logits`` and ``features``.
+        preprocessing: The rule whose normalisation is compiled into the network.
+        precision: ``"auto"``, ``"f32"`` or ``"bf16"``.
+        threads: Processors to use; 0 for all that this process may use.
+    """
+
+    def __init__(
+        self, network: Path, preprocessing: Preprocessing, precision: str = "auto", threads: int = 0
+    ) -> None:
+        ov = import_openvino()
+        core = ov.Core()
+        self.precision = choose_precision(
+            precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        )
+        model = core.read_model(network)
+        size = preprocessing.size
+        model.reshape([1, size, size, 3])
+        steps = ov.preprocess.PrePostProcessor(model)
+        photo = steps.input()
+        photo.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+        photo.model().set_layout(ov.Layout("NHWC"))
+        convert = photo.preprocess().convert_element_type(ov.Type.f32)
+        if preprocessing.channels == "BGR":
+            convert = convert.reverse_channels()
+        convert.mean(list(preprocessing.mean)).scale(list(preprocessing.scale))
+        compiled = core.compile_model(
+            steps.build(),
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": self.precision,
+                "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_NUM_THREADS": threads or processors(),
+            },
+        )
+        self._request = compiled.create_infer_request()
+        self._outputs = [compiled.output("logits"), compiled.output("features")]
+        self._lock = threading.Lock()
+
+    def __call__(
+        self, pixels: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run the network.
+
+        Args:
+            pixels: ``uint8 (N, size, size, 3)`` RGB.
+
+        Returns:
+            Logits ``float32 (N, labels)`` and the last feature map ``float32 (N, h, w, D)``.
+        """
+        logits, features = zip(*(self._infer(photo[np.newaxis]) for photo in pixels), strict=True)
+        return np.concatenate(logits), np.concatenate(features)
+
+    def _infer(
+        self, photo: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        with self._lock:
+            self._request.infer([np.ascontiguousarray(photo)], share_inputs=True)
+            logits, features = (
+                np.array(self._request.get_tensor(output).data, np.float32)
+                for output in self._outputs
+            )
+        return logits, features

@@ -1,0 +1,136 @@
+"""Inference in a child process with a deadline, so that what kills it costs one request alone.
+
+A crash, a decoder without end or too much memory ends the child and answers that request with an
+error; the next one finds a new child. The child ends when its parent is gone, however that ended:
+its standard input is a pipe that the parent holds, and a thread waits for its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import multiprocessing
+import subprocess  # nosec B404: it starts this very interpreter
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from plant_classification.errors import DeadlineError, PlantClassificationError, UnavailableError
+from plant_classification.inference.answer import Answer
+from plant_classification.inference.classifier import DEFAULT_CONFIDENCE, DEFAULT_TOP_K
+from plant_classification.inference.engine import processors
+from plant_classification.photos import Source
+from plant_classification.settings import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One observation to identify; the fields are those of ``Classifier.identify``.
+
+    Attributes:
+        model: A name in the models folder, or None for the newest.
+        checkpoint: A checkpoint of it, or None for the usual one.
+    """
+
+    photos: Sequence[Source]
+    organs: Sequence[str] | None = None
+    top_k: int = DEFAULT_TOP_K
+    crops: int = 1
+    confidence: float = DEFAULT_CONFIDENCE
+    model: str | None = None
+    checkpoint: str | None = None
+
+
+class Supervisor:
+    """Owner of one inference process; requests take turns.
+
+    Args:
+        settings: The settings; ``deadline_seconds`` bounds each call.
+        workers: How many such owners share the machine: each gets its part of the processors.
+    """
+
+    def __init__(self, settings: Settings, workers: int = 1) -> None:
+        threads = settings.threads or max(1, processors() // workers)
+        self._settings = dataclasses.replace(settings, threads=threads)
+        self._turn = threading.Lock()
+        self._start()
+
+    def warm(self, model: str | None = None) -> None:
+        """Load a model, by default the one that answers when none is named."""
+        self._call(model)
+
+    def identify(self, request: Request) -> Answer:
+        """Identify one observation.
+
+        Raises:
+            UnavailableError: The child died.
+            DeadlineError: The deadline passed; the child was ended.
+            PlantClassificationError: Whatever ``Classifier.identify`` raises.
+        """
+        answer: Answer = self._call(request)
+        return answer
+
+    def close(self) -> None:
+        """End the child."""
+        with self._turn:
+            self._end()
+
+    def _call(self, message: Request | str | None) -> Any:
+        with self._turn:
+            if self._child.poll() is not None:
+                self._restart()
+            late = threading.Event()
+            timer = threading.Timer(self._settings.deadline_seconds, self._pass_deadline, [late])
+            timer.daemon = True
+            timer.start()
+            try:
+                self._connection.send(message)
+                result = self._connection.recv()
+            except (EOFError, OSError):
+                self._restart()
+                if late.is_set():
+                    seconds = self._settings.deadline_seconds
+                    raise DeadlineError(
+                        f"No answer within {seconds:g} seconds; the work was ended."
+                    ) from None
+                raise UnavailableError(
+                    "The inference process died (out of memory, or killed); send the photo again."
+                ) from None
+            finally:
+                timer.cancel()
+                timer.join()
+            if late.is_set():
+                self._restart()
+        if isinstance(result, PlantClassificationError):
+            raise result
+        return result
+
+    def _pass_deadline(self, late: threading.Event) -> None:
+        late.set()
+        self._child.kill()
+
+    def _start(self) -> None:
+        self._connection, theirs = multiprocessing.Pipe()
+        command = (
+            f"import sys; sys.path[:] = {sys.path!r}; "
+            "from plant_classification.inference import child; "
+            f"child.main({theirs.fileno()})"
+        )
+        with theirs:
+            self._child = subprocess.Popen(  # nosec B603
+                [sys.executable, "-c", command], stdin=subprocess.PIPE, pass_fds=[theirs.fileno()]
+            )
+        self._connection.send(self._settings)
+
+    def _restart(self) -> None:
+        self._end()
+        self._start()
+
+    def _end(self) -> None:
+        self._child.kill()
+        self._child.wait()
+        self._connection.close()
+        with contextlib.suppress(OSError):
+            if self._child.stdin:
+                self._child.stdin.close()

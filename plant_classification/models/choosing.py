@@ -1,0 +1,57 @@
+"""Which model: by name, or the newest complete one, or the starter that the package ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from plant_classification.errors import ModelFolderError, UnknownModelError
+from plant_classification.models.folder import NETWORK, PARTIAL, ModelFolder, read_model_folder
+
+STARTER = "starter"
+STARTER_FOLDER = Path(__file__).with_name(STARTER)
+
+
+def list_models(models_dir: Path) -> tuple[list[ModelFolder], list[ModelFolderError]]:
+    """All models that can be asked for by name, read anew at each call.
+
+    Returns:
+        The complete ones, the newest first by its own date and the starter last; and what is wrong
+        with the folders that are not complete, each with the folder's name as its ``field``.
+    """
+    models, faults = [], []
+    folders = sorted(models_dir.iterdir()) if models_dir.is_dir() else []
+    for path in folders:
+        if path.is_dir() and not path.name.startswith(".") and path.suffix != PARTIAL:
+            try:
+                models.append(read_model_folder(path))
+            except ModelFolderError as fault:
+                faults.append(ModelFolderError(fault.message, field=path.name))
+    models.sort(key=lambda model: model.created, reverse=True)
+    return [*models, read_model_folder(STARTER_FOLDER)], faults
+
+
+def find_model(name: str | None, models_dir: Path, checkpoint: str | None = None) -> ModelFolder:
+    """The model of that name (its folder's), or without a name the newest.
+
+    Raises:
+        UnknownModelError: No such model or checkpoint; the sentence lists those that exist.
+        ModelFolderError: The folder of that name is not complete.
+    """
+    models, faults = list_models(models_dir)
+    found = models[0] if name is None else _named(name, models)
+    for fault in faults:
+        if found is None and fault.field == name:
+            raise fault
+    if found is None:
+        names = ", ".join(model.path.name for model in models)
+        raise UnknownModelError(f"There is no model {name!r}; there are: {names}.", field="model")
+    if checkpoint not in (None, NETWORK):
+        raise UnknownModelError(
+            f"Model {found.path.name!r} has no checkpoint {checkpoint!r}; there is: {NETWORK}.",
+            field="ckpt_name",
+        )
+    return found
+
+
+def _named(name: str, models: list[ModelFolder]) -> ModelFolder | None:
+    return next((model for model in models if model.path.name == name), None)

@@ -1,0 +1,228 @@
+"""The model folder: one trained model on disk, complete in itself (format 1).
+
+``model.json`` names every other file with its SHA-256, so a folder without it, or with another
+file than it names, is not a model. A folder is written under a ``.partial`` name and renamed when
+it is whole. Nothing of it is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from plant_classification.errors import ModelFolderError
+from plant_classification.photos.preprocessing import Preprocessing
+from plant_classification.taxonomy import Label, read_labels, write_labels
+
+FORMAT = 1
+MANIFEST = "model.json"
+LABELS = "labels.csv"
+NETWORK = "network.xml"
+NETWORK_WEIGHTS = "network.bin"
+KERAS_WEIGHTS = "weights.weights.h5"
+CARD = "card.md"
+PARTIAL = ".partial"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFolder:
+    """What model.json says.
+
+    Attributes:
+        path: The folder.
+        name: The model's name.
+        created: When training ended, with its time zone.
+        architecture: Name in the registry of ``networks``.
+        preprocessing: How the network wants its photos.
+        label_count: Number of labels, the network's outputs.
+        temperature: Divisor of the logits that calibrates them (Guo et al. 2017); 1 is none.
+        training: How it was trained, in words and numbers.
+        metrics: Figures in [0, 1], by the name of the data that they were measured on.
+        checksums: SHA-256 of every other file, by name.
+        version: First 12 digits of the SHA-256 of model.json.
+    """
+
+    path: Path
+    name: str
+    created: datetime
+    architecture: str
+    preprocessing: Preprocessing
+    label_count: int
+    temperature: float
+    training: Mapping[str, Any] = dataclasses.field(compare=False)
+    metrics: Mapping[str, Any] = dataclasses.field(compare=False)
+    checksums: Mapping[str, str] = dataclasses.field(compare=False)
+    version: str
+
+    def file(self, name: str) -> Path:
+        """The path of one of the folder's files, after its checksum has been compared.
+
+        Raises:
+            ModelFolderError: The file is missing, or is not the one that model.json names.
+        """
+        path = self.path / name
+        if name not in self.checksums:
+            raise ModelFolderError(f"{self.path / MANIFEST} names no file {name!r}.")
+        try:
+            digest = _sha256(path)
+        except OSError as error:
+            raise ModelFolderError(f"{path} cannot be read: {error.strerror}.") from None
+        if digest != self.checksums[name]:
+            raise ModelFolderError(
+                f"{path} is not the file that {MANIFEST} names: its SHA-256 differs. "
+                "Copy or download the model again."
+            )
+        return path
+
+    def labels(self) -> tuple[Label, ...]:
+        """The labels, in the order of the network's outputs.
+
+        Raises:
+            ModelFolderError: labels.csv is missing, damaged, or of another length.
+        """
+        path = self.file(LABELS)
+        try:
+            labels = read_labels(path.read_text("utf-8"), str(path))
+        except ValueError as error:
+            raise ModelFolderError(str(error)) from None
+        if len(labels) != self.label_count:
+            raise ModelFolderError(
+                f"{path} holds {len(labels)} labels, and {MANIFEST} says {self.label_count}."
+            )
+        return labels
+
+
+def read_model_folder(path: Path) -> ModelFolder:
+    """Read model.json; the other files are read, and compared, when they are needed.
+
+    Raises:
+        ModelFolderError: No model.json, or one that cannot be used; the sentence says why.
+    """
+    manifest = path / MANIFEST
+    try:
+        content = manifest.read_bytes()
+    except OSError as error:
+        raise ModelFolderError(f"{path} is not a model folder: {MANIFEST}: {error.strerror}.") from None
+    try:
+        values = json.loads(content)
+        if values["format"] != FORMAT:
+            raise ModelFolderError(
+                f"{manifest} is of format {values['format']!r}; this version reads format {FORMAT}."
+            )
+        created = datetime.fromisoformat(values["created"])
+        return ModelFolder(
+            path=path,
+            name=str(values["name"]),
+            created=created if created.tzinfo else created.replace(tzinfo=timezone.utc),
+            architecture=str(values["architecture"]),
+            preprocessing=Preprocessing.from_dict(values["preprocessing"]),
+            label_count=int(values["labels"]),
+            temperature=_positive(values["temperature"]),
+            training=dict(values["training"]),
+            metrics=dict(values["metrics"]),
+            checksums={str(name): str(digest) for name, digest in values["files"].items()},
+            version=hashlib.sha256(content).hexdigest()[:12],
+        )
+    except KeyError as error:
+        raise ModelFolderError(f"{manifest} lacks the field {error}.") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ModelFolderError(f"{manifest} cannot be used: {error}") from None
+
+
+def write_model_folder(
+    path: Path,
+    *,
+    architecture: str,
+    preprocessing: Preprocessing,
+    labels: Sequence[Label],
+    temperature: float,
+    training: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    files: Mapping[str, Path],
+) -> ModelFolder:
+    """Write a model folder, whole or not at all; its name is the model's.
+
+    Args:
+        path: The folder to make; it must not be there yet.
+        architecture: Name in the registry of ``networks``.
+        preprocessing: The rule that training's validation used.
+        labels: In the order of the network's outputs.
+        temperature: Divisor of the logits, above 0.
+        training: How it was trained; must go into JSON.
+        metrics: Figures in [0, 1] by data set; must go into JSON.
+        files: Names in the folder and where each is now; network.xml and network.bin must be
+            among them.
+
+    Raises:
+        ModelFolderError: The folder is there already, its name cannot be used, or a file lacks.
+    """
+    if not _NAME.fullmatch(path.name):
+        raise ModelFolderError(
+            f"{path.name!r} cannot be a model's name: use letters, digits, '.', '_', '-', ' '."
+        )
+    if path.exists():
+        raise ModelFolderError(f"{path} is there already; choose another name.")
+    if missing := {NETWORK, NETWORK_WEIGHTS} - set(files):
+        raise ModelFolderError(f"a model folder needs {' and '.join(sorted(missing))}.")
+    partial = path.with_name(path.name + PARTIAL)
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        for name, source in files.items():
+            shutil.copyfile(source, partial / name)
+        (partial / LABELS).write_text(write_labels(labels), "utf-8")
+        checksums = {file.name: _sha256(file) for file in sorted(partial.iterdir())}
+        manifest = {
+            "format": FORMAT,
+            "name": path.name,
+            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "architecture": architecture,
+            "preprocessing": preprocessing.to_dict(),
+            "labels": len(labels),
+            "temperature": _positive(temperature),
+            "training": training,
+            "metrics": metrics,
+            "files": checksums,
+        }
+        (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+        for file in partial.iterdir():
+            _fsync(file)
+        _fsync(partial)
+        partial.rename(path)
+        _fsync(path.parent)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return read_model_folder(path)
+
+
+def _positive(value: Any) -> float:
+    number = float(value)
+    if not 0 < number < float("inf"):
+        raise ValueError(f"the temperature must be above 0, not {value}")
+    return number
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
