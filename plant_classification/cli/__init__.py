@@ -1,0 +1,44 @@
+"""The ``plant-classification`` command: one module for each group of commands, loaded when used."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from plant_classification.errors import PlantClassificationError
+
+COMMANDS = {
+    "identify": ("plant_classification.cli.identify", "identify"),
+    "models": ("plant_classification.cli.models", "models"),
+}
+
+
+class LateGroup(click.Group):
+    """A group that imports a command's module only when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002, D102
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002, D102
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="plant-classification")
+def cli() -> None:
+    """Name the plant in a photo, and say how far to trust the answer."""
+
+
+def main() -> None:
+    """Run the command; an error of the package is one line on standard error, and status 1."""
+    try:
+        cli()
+    except PlantClassificationError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,147 @@
+"""``plant-classification identify``: name the plant in photos."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from plant_classification.errors import PlantClassificationError
+
+if TYPE_CHECKING:
+    from plant_classification.inference.answer import Answer
+    from plant_classification.taxonomy import Label
+    from plant_classification.trust import SafeAnswer
+
+
+@click.command()
+@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@click.option("--observation", is_flag=True, help="The photos show one plant: answer them together.")
+@click.option("--model", metavar="NAME|FOLDER", help="The model; by default the newest there is.")
+@click.option(
+    "--models-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where models are kept.",
+)
+@click.option(
+    "--top-k", default=5, show_default=True, type=click.IntRange(1), help="How many names to list."
+)
+@click.option(
+    "--crops",
+    default="1",
+    show_default=True,
+    type=click.Choice(["1", "5", "10"]),
+    help="Views of each photo: more are slower and a little better.",
+)
+@click.option(
+    "--confidence",
+    default=0.95,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="How sure the safe answer must be.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.pass_context
+def identify(
+    ctx: click.Context,
+    photos: Sequence[str],
+    observation: bool,
+    model: str | None,
+    models_dir: Path | None,
+    top_k: int,
+    crops: str,
+    confidence: float,
+    as_json: bool,
+) -> None:
+    """Name the plant in each PHOTO: a file, or an http(s) address.
+
+    A photo that cannot be read is reported and the others go on; the exit status is then 1.
+    """
+    from plant_classification.inference.classifier import Classifier
+    from plant_classification.models import find_model
+    from plant_classification.settings import load_settings
+
+    settings = load_settings(models_dir=models_dir)
+    known = model if model and Path(model).name != model else None
+    classifier = Classifier.load(
+        known or find_model(model, settings.models_dir).path, settings=settings
+    )
+    failed = False
+    for group in [photos] if observation else [[photo] for photo in photos]:
+        name = ", ".join(Path(photo).name for photo in group)
+        try:
+            answer = classifier.identify(
+                group, top_k=top_k, crops=int(crops), confidence=confidence
+            )
+        except PlantClassificationError as error:
+            failed = True
+            _report(error, name, as_json=as_json)
+        else:
+            if as_json:
+                click.echo(json.dumps(answer.to_dict(), ensure_ascii=False, allow_nan=False))
+            else:
+                show(answer, name)
+    if failed:
+        ctx.exit(1)
+
+
+def show(answer: Answer, name: str) -> None:
+    """Print an answer as a table with bars, the safe answer in words below it."""
+    from rich.bar import Bar
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(width=16)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(style="dim", no_wrap=True)
+    labels = [
+        (candidate.label.name, candidate.probability, _english(candidate.label))
+        for candidate in answer.candidates
+    ]
+    genera = [(taxon.name, taxon.probability, "") for taxon in answer.genera[:2]]
+    families = [(taxon.name, taxon.probability, "") for taxon in answer.families[:2]]
+    for rank, taxa in (("label", labels), ("genus", genera), ("family", families)):
+        for place, (taxon, probability, common) in enumerate(taxa):
+            table.add_row(
+                "" if place else rank,
+                Text(taxon, style="" if rank == "family" else "italic"),
+                Bar(1.0, 0.0, probability, color="green"),
+                f"{probability:.1%}",
+                common,
+            )
+    console = Console(highlight=False)
+    console.print(Text(name, style="bold"))
+    console.print(table)
+    console.print(Text(in_words(answer.safe_answer), style="bold green"))
+    for warning in answer.warnings:
+        console.print(Text(f"Note: {warning}", style="yellow"))
+    console.print()
+
+
+def in_words(safe: SafeAnswer) -> str:
+    """The safe answer as a sentence."""
+    if safe.name is None or safe.probability is None:
+        return (
+            f"Safe answer: none, for no species, genus or family reaches {safe.confidence:.0%}; "
+            "another photo may help."
+        )
+    return f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%} sure."
+
+
+def _english(label: Label) -> str:
+    return next((names[0] for language, names in label.common_names if language == "en"), "")
+
+
+def _report(error: PlantClassificationError, name: str, *, as_json: bool) -> None:
+    if as_json:
+        line = {"status": "error", "message": error.message, "photos": [{"name": name}]}
+        click.echo(json.dumps(line, ensure_ascii=False))
+    else:
+        click.echo(f"Error: {error}", err=True)
