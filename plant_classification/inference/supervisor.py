@@ -46,13 +46,14 @@ class Supervisor:
     """Owner of one inference process; requests take turns.
 
     Args:
-        settings: The settings; ``deadline_seconds`` bounds each call.
+        settings: The settings; ``deadline_seconds`` bounds each call. Kept as ``settings``, with the
+            threads of this worker.
         workers: How many such owners share the machine: each gets its part of the processors.
     """
 
     def __init__(self, settings: Settings, workers: int = 1) -> None:
         threads = settings.threads or max(1, processors() // workers)
-        self._settings = dataclasses.replace(settings, threads=threads)
+        self.settings = dataclasses.replace(settings, threads=threads)
         self._turn = threading.Lock()
         self._start()
 
@@ -81,7 +82,7 @@ class Supervisor:
             if self._child.poll() is not None:
                 self._restart()
             late = threading.Event()
-            timer = threading.Timer(self._settings.deadline_seconds, self._pass_deadline, [late])
+            timer = threading.Timer(self.settings.deadline_seconds, self._pass_deadline, [late])
             timer.daemon = True
             timer.start()
             try:
@@ -90,7 +91,7 @@ class Supervisor:
             except (EOFError, OSError):
                 self._restart()
                 if late.is_set():
-                    seconds = self._settings.deadline_seconds
+                    seconds = self.settings.deadline_seconds
                     raise DeadlineError(
                         f"No answer within {seconds:g} seconds; the work was ended."
                     ) from None
@@ -121,7 +122,7 @@ class Supervisor:
             self._child = subprocess.Popen(  # nosec B603
                 [sys.executable, "-c", command], stdin=subprocess.PIPE, pass_fds=[theirs.fileno()]
             )
-        self._connection.send(self._settings)
+        self._connection.send(self.settings)
 
     def _restart(self) -> None:
         self._end()

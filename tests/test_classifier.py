@@ -1,0 +1,248 @@
+"""The classifier in this process, with the starter model and real photos."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import json
+import math
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from plant_classification import Classifier, PlantClassificationError
+from plant_classification.errors import ArgumentError, ModelFolderError, UnknownModelError
+from plant_classification.inference.engine import choose_precision
+from plant_classification.models.choosing import STARTER_FOLDER
+from plant_classification.settings import load_settings
+
+
+@pytest.fixture(scope="module")
+def starter() -> Classifier:
+    return Classifier.load("starter", precision="f32")
+
+
+@pytest.fixture(scope="module")
+def china() -> Path:
+    """A temple in China (CC-BY), which scikit-learn carries as china.jpg: a 640x427 JPEG."""
+    from sklearn import datasets
+
+    return Path(datasets.__file__).parent / "images" / "china.jpg"
+
+
+def test_the_flower_is_a_dahlia(starter: Classifier, flower: Path) -> None:
+    answer = starter.identify(flower)
+    assert answer.candidates[0].label.genus == "Dahlia"
+    assert answer.genera[0].name == "Dahlia"
+    assert answer.families[0].name == "Asteraceae"
+
+
+def test_in_the_processors_own_precision_it_is_a_dahlia_too(flower: Path) -> None:
+    classifier = Classifier.load()
+    assert classifier.precision in ("bf16", "f32")
+    assert classifier.identify(flower).candidates[0].label.genus == "Dahlia"
+
+
+def test_a_path_bytes_a_data_uri_and_an_array_get_the_same_answer(
+    starter: Classifier, flower: Path
+) -> None:
+    content = flower.read_bytes()
+    uri = "data:image/jpeg;base64," + base64.b64encode(content).decode()
+    with Image.open(flower) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    answers = [starter.identify(photo) for photo in (flower, str(flower), content, uri, pixels)]
+    for answer in answers[1:]:
+        assert answer.candidates == answers[0].candidates
+    assert [answer.photos[0].format for answer in answers] == ["JPEG"] * 4 + ["RGB array"]
+    assert answers[0].photos[0].sha256 == answers[3].photos[0].sha256
+
+
+def test_the_same_photo_gets_the_same_answer_alone_and_in_a_batch(
+    starter: Classifier, flower: Path, china: Path
+) -> None:
+    pixels = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in (flower, china)])
+    together = starter.logits(pixels)
+    alone = np.concatenate([starter.logits(pixels[:1]), starter.logits(pixels[1:])])
+    assert together.shape == (2, len(starter.labels))
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert np.abs(together[0] - together[1]).max() > 1
+
+
+def test_many_threads_get_the_answers_of_one(
+    starter: Classifier, flower: Path, china: Path
+) -> None:
+    photos = [flower, china] * 8
+    one_by_one = [starter.identify(photo) for photo in photos]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(starter.identify, photos)) == one_by_one
+
+
+def test_an_embedding_is_the_mean_of_the_last_feature_map(
+    starter: Classifier, flower: Path
+) -> None:
+    pixels = np.asarray(Image.open(flower).convert("RGB"))[np.newaxis]
+    embedding = starter.embed(pixels)
+    assert embedding.shape == (1, 1280)
+    assert embedding.dtype == np.float32
+    assert np.isfinite(embedding).all()
+    assert embedding.std() > 0
+
+
+def test_a_large_jpeg_is_decoded_at_reduced_scale_and_gets_nearly_the_same_answer(
+    starter: Classifier, flower: Path
+) -> None:
+    large = io.BytesIO()
+    with Image.open(flower) as image:
+        image.resize((2560, 1708)).save(large, "JPEG", quality=95)
+    answer = starter.identify(large.getvalue())
+    assert (answer.photos[0].width, answer.photos[0].height) == (2560, 1708)
+    small = starter.identify(flower)
+    assert answer.candidates[0].label == small.candidates[0].label
+    assert abs(answer.candidates[0].probability - small.candidates[0].probability) < 0.1
+
+
+@pytest.mark.parametrize("crops", [1, 5, 10])
+def test_crops_are_deterministic(starter: Classifier, flower: Path, crops: int) -> None:
+    first, second = (starter.identify(flower, crops=crops) for _ in range(2))
+    assert first == second
+    assert first.candidates[0].label.genus == "Dahlia"
+
+
+def test_the_photos_of_an_observation_are_averaged(
+    starter: Classifier, flower: Path, china: Path
+) -> None:
+    everything = len(starter.labels)
+
+    def shares(photos: list[Any]) -> dict[str, float]:
+        answer = starter.identify(photos, top_k=everything)
+        return {c.label.name: c.probability for c in answer.candidates}
+
+    together, one, other = shares([flower, china]), shares([flower]), shares([china])
+    assert together == pytest.approx({name: (one[name] + other[name]) / 2 for name in one})
+
+
+def test_probabilities_sum_to_one_over_all_labels_and_ranks(
+    starter: Classifier, flower: Path
+) -> None:
+    answer = starter.identify(flower, top_k=1000)
+    assert len(answer.candidates) == len(starter.labels)
+    for group in (answer.candidates, answer.genera, answer.families):
+        shares = [item.probability for item in group]
+        assert math.isclose(sum(shares), 1, abs_tol=1e-6)
+        assert shares == sorted(shares, reverse=True)
+        assert all(0 <= share <= 1 for share in shares)
+
+
+def test_the_answer_as_json_has_every_field_and_no_nan(starter: Classifier, flower: Path) -> None:
+    answer = starter.identify([flower, flower], ["flower", "auto"], top_k=3).to_dict()
+    assert json.loads(json.dumps(answer, allow_nan=False)) == answer
+    assert list(answer) == [
+        "status", "labels", "probabilities", "predictions", "results", "genera", "families",
+        "safe_answer", "plausible", "is_plant", "rejected", "photos", "model", "warnings",
+    ]  # fmt: skip
+    assert answer["labels"] == answer["predictions"]["labels"]
+    assert len(answer["results"]) == len(answer["labels"]) == 3
+    assert [photo["organ"] for photo in answer["photos"]] == ["flower", "auto"]
+    assert answer["plausible"] is answer["is_plant"] is answer["rejected"] is None
+    assert answer["model"] == {
+        "name": "starter",
+        "architecture": starter.folder.architecture,
+        "labels": 119,
+        "version": starter.folder.version,
+    }
+    first = answer["results"][0]
+    assert first["rank"] == 1
+    assert first["common_names"]["en"]
+    assert first["links"]["wikipedia"] == "https://en.wikipedia.org/wiki/Dahlia"
+
+
+def test_a_small_photo_is_answered_with_a_warning(starter: Classifier, flower: Path) -> None:
+    small = np.asarray(Image.open(flower).convert("RGB").resize((80, 60)))
+    assert "small (80 x 60 pixels)" in starter.identify(small).warnings[0]
+    assert starter.identify(flower).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "sentence"),
+    [
+        ({"photos": []}, "photos", "has 1 to 5 photos; 0 came"),
+        ({"photos": [b""] * 6}, "photos", "has 1 to 5 photos; 6 came"),
+        ({"organs": ["leaf", "leaf"]}, "organs", "2 came for 1 photos"),
+        ({"organs": ["root"]}, "organs", "'root' came"),
+        ({"top_k": 0}, "top_k", "1 or more, not 0"),
+        ({"crops": 3}, "crops", "1, 5 or 10, not 3"),
+        ({"confidence": 0}, "confidence", "above 0 and at most 1"),
+        ({"confidence": math.nan}, "confidence", "above 0 and at most 1"),
+    ],
+)
+def test_a_wrong_argument_is_refused_before_any_photo_is_read(
+    starter: Classifier, arguments: dict[str, Any], field: str, sentence: str
+) -> None:
+    with pytest.raises(ArgumentError, match=sentence) as caught:
+        starter.identify(**{"photos": ["nowhere.jpg"]} | arguments)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "photos",
+    [
+        np.zeros((224, 224, 3), np.uint8),
+        np.zeros((1, 224, 224, 4), np.uint8),
+        np.zeros((1, 224, 224, 3), np.float32),
+        np.zeros((0, 224, 224, 3), np.uint8),
+    ],
+)
+def test_an_array_of_another_form_is_refused(starter: Classifier, photos: np.ndarray) -> None:
+    with pytest.raises(ArgumentError, match=r"photos must be uint8 \(N, H, W, 3\)"):
+        starter.logits(photos)
+
+
+def test_a_model_is_loaded_by_name_or_folder(tmp_path: Path, flower: Path) -> None:
+    settings = load_settings(models_dir=tmp_path)
+    shutil.copytree(STARTER_FOLDER, tmp_path / "mine")
+    for model in ("mine", tmp_path / "mine", str(tmp_path / "mine")):
+        classifier = Classifier.load(model, settings=settings)
+        assert classifier.folder.path == tmp_path / "mine"
+    with pytest.raises(UnknownModelError, match="there are: mine, starter"):
+        Classifier.load("other", settings=settings)
+    with pytest.raises(ModelFolderError, match="not a model folder"):
+        Classifier.load(tmp_path, settings=settings)
+
+
+@pytest.mark.parametrize("name", ["network.bin", "network.xml", "labels.csv"])
+def test_a_damaged_model_is_refused(tmp_path: Path, name: str) -> None:
+    shutil.copytree(STARTER_FOLDER, tmp_path / "mine")
+    content = bytearray((tmp_path / "mine" / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "mine" / name).write_bytes(content)
+    with pytest.raises(ModelFolderError, match=f"{name} is not the file"):
+        Classifier.load(tmp_path / "mine")
+
+
+def test_the_precision_is_the_processors_own_unless_asked_for() -> None:
+    assert choose_precision("auto", ["FP32", "BF16"]) == "bf16"
+    assert choose_precision("auto", ["FP32"]) == "f32"
+    assert choose_precision("f32", ["FP32", "BF16"]) == "f32"
+    with pytest.raises(ArgumentError, match="does not compute in bf16"):
+        choose_precision("bf16", ["FP32"])
+    with pytest.raises(ArgumentError, match="must be auto, f32 or bf16, not 'f16'"):
+        choose_precision("f16", ["FP32"])
+
+
+def test_an_answer_holds_no_pixels(starter: Classifier, flower: Path) -> None:
+    for photo in starter.identify(flower).photos:
+        assert not any(
+            isinstance(value, np.ndarray) for value in dataclasses.astuple(photo)
+        )
+
+
+def test_every_error_is_one_of_the_package(starter: Classifier) -> None:
+    with pytest.raises(PlantClassificationError, match="does not exist"):
+        starter.identify("nowhere.jpg")

@@ -1,0 +1,85 @@
+"""Settings: config.yaml < a file < environment < arguments."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import yaml
+
+from plant_classification.errors import SettingsError
+from plant_classification.settings import Settings, load_settings
+
+
+def test_the_file_in_etc_holds_every_setting_with_its_default() -> None:
+    path = Path(__file__).parents[1] / "etc/config.yaml"
+    assert set(yaml.safe_load(path.read_text("utf-8"))) == {
+        field.name for field in dataclasses.fields(Settings)
+    }
+
+
+def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text("max_photos: 3\nmin_side: 20\nthreads: 2\n")
+    monkeypatch.setenv("PLANT_CLASSIFICATION_CONFIG", str(config))
+    monkeypatch.setenv("PLANT_CLASSIFICATION_MIN_SIDE", "24")
+    monkeypatch.setenv("PLANT_CLASSIFICATION_THREADS", "4")
+    settings = load_settings(threads=1, precision=None)
+    assert (settings.max_photos, settings.min_side, settings.threads) == (3, 24, 1)
+    assert settings.precision == "auto"
+
+
+def test_a_list_in_the_environment_may_be_yaml_or_one_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PLANT_CLASSIFICATION_URL_HOSTS", "[a.example, b.example]")
+    monkeypatch.setenv("PLANT_CLASSIFICATION_URL_PRIVATE_HOSTS", "127.0.0.1:8080")
+    settings = load_settings()
+    assert settings.url_hosts == ("a.example", "b.example")
+    assert settings.url_private_hosts == ("127.0.0.1:8080",)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("max_photo: 3", "'max_photo', which is not a setting; there are: models_dir"),
+        ("max_photos: none", "max_photos to 'none'; it must be a whole number from 1 up"),
+        ("max_photos: 0", "a whole number from 1 up"),
+        ("max_photos: true", "a whole number from 1 up"),
+        ("url_seconds: -1", "a number from 0 up"),
+        ("allow_urls: 1", "true or false"),
+        ("precision: f16", "one of auto, f32, bf16"),
+        ("url_hosts: 3", "a list of names"),
+        ("models_dir: 3", "a folder"),
+        ("- a", "lines of the form 'key: value'"),
+        ("a: [", "is not YAML"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, sentence: str
+) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text(content)
+    monkeypatch.setenv("PLANT_CLASSIFICATION_CONFIG", str(config))
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert sentence in str(caught.value)
+    assert "mine.yaml" in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANT_CLASSIFICATION_CONFIG", "/nowhere/mine.yaml")
+    with pytest.raises(SettingsError, match=r"/nowhere/mine.yaml.*PLANT_CLASSIFICATION_CONFIG"):
+        load_settings()
+
+
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANT_CLASSIFICATION_THREADS", "many")
+    with pytest.raises(SettingsError, match="PLANT_CLASSIFICATION_THREADS sets threads to 'many'"):
+        load_settings()
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load_settings().threads = 3  # type: ignore[misc]

@@ -1,0 +1,198 @@
+"""Inference in a child process: what kills it is an error of one request alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from processes import alive, all_gone, children, wait_until
+
+from plant_classification import Classifier
+from plant_classification.errors import (
+    ArgumentError,
+    DeadlineError,
+    PhotoError,
+    UnavailableError,
+    UnknownModelError,
+)
+from plant_classification.inference import Request, Supervisor
+from plant_classification.models.choosing import STARTER_FOLDER
+from plant_classification.photos import Upload, Url
+from plant_classification.settings import Settings, load_settings
+
+
+@pytest.fixture
+def supervisor(settings: Settings) -> Iterator[Supervisor]:
+    owner = Supervisor(settings)
+    yield owner
+    owner.close()
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """An address that takes a connection and then says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def child_of_this_process(before: list[int]) -> int:
+    (child,) = set(children(os.getpid())) - set(before)
+    return child
+
+
+def test_the_answer_is_that_of_a_classifier_in_this_process(
+    supervisor: Supervisor, settings: Settings, flower: Path
+) -> None:
+    expected = Classifier.load(settings=settings).identify(flower, ["flower"], crops=5)
+    answer = supervisor.identify(Request([flower], ["flower"], crops=5))
+    assert answer.to_dict() == expected.to_dict()
+
+
+def test_an_upload_is_called_by_its_senders_name(
+    supervisor: Supervisor, flower: Path, tmp_path: Path
+) -> None:
+    shutil.copy(flower, tmp_path / "tmp1234")
+    answer = supervisor.identify(Request([Upload(tmp_path / "tmp1234", "mine.JPG")]))
+    assert answer.photos[0].name == "mine.JPG"
+
+
+def test_errors_come_through_as_they_are_and_the_next_request_is_answered(
+    supervisor: Supervisor, flower: Path
+) -> None:
+    with pytest.raises(PhotoError):
+        supervisor.identify(Request([flower.read_bytes()[:2000]]))
+    with pytest.raises(ArgumentError, match="crops must be 1, 5 or 10"):
+        supervisor.identify(Request([flower], crops=2))
+    with pytest.raises(UnknownModelError, match="there are: starter"):
+        supervisor.identify(Request([flower], model="other"))
+    with pytest.raises(UnknownModelError, match="there are: starter"):
+        supervisor.warm("other")
+    assert supervisor.identify(Request([flower])).candidates
+
+
+def test_a_killed_child_is_an_error_of_its_request_and_the_next_one_is_answered(
+    settings: Settings, flower: Path, silent_server: str
+) -> None:
+    before = children(os.getpid())
+    settings = dataclasses.replace(settings, url_private_hosts=(silent_server,))
+    supervisor = Supervisor(settings)
+    supervisor.warm()
+    child = child_of_this_process(before)
+    waiting = Request([Url(f"http://{silent_server}/photo.jpg")])
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(supervisor.identify, waiting)
+        os.kill(child, signal.SIGKILL)
+        with pytest.raises(UnavailableError, match="send the photo again") as caught:
+            pending.result(60)
+    assert caught.value.status == 503
+    assert caught.value.retry_after
+    assert supervisor.identify(Request([flower])).candidates
+    assert not alive(child)
+    supervisor.close()
+
+
+def test_a_child_killed_between_two_requests_is_replaced_unnoticed(
+    settings: Settings, flower: Path
+) -> None:
+    before = children(os.getpid())
+    supervisor = Supervisor(settings)
+    assert supervisor.identify(Request([flower])).candidates
+    child = child_of_this_process(before)
+    os.kill(child, signal.SIGKILL)
+    wait_until(all_gone([child]), "the child is gone")
+    assert supervisor.identify(Request([flower])).candidates
+    supervisor.close()
+
+
+def test_the_deadline_ends_the_work_and_the_next_request_is_answered(
+    settings: Settings, flower: Path, silent_server: str
+) -> None:
+    settings = dataclasses.replace(
+        settings, url_private_hosts=(silent_server,), url_seconds=600, deadline_seconds=5
+    )
+    supervisor = Supervisor(settings)
+    supervisor.warm()
+    with pytest.raises(DeadlineError, match="within 5 seconds"):
+        supervisor.identify(Request([Url(f"http://{silent_server}/photo.jpg")]))
+    assert supervisor.identify(Request([flower])).candidates
+    supervisor.close()
+
+
+def test_requests_from_many_threads_take_turns(supervisor: Supervisor, flower: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(supervisor.identify, [Request([flower])] * 24))
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_a_new_model_is_seen_at_once(
+    supervisor: Supervisor, settings: Settings, flower: Path
+) -> None:
+    assert supervisor.identify(Request([flower])).model.name == "starter"
+    settings.models_dir.mkdir()
+    shutil.copytree(STARTER_FOLDER, settings.models_dir / "mine")
+    assert supervisor.identify(Request([flower])).model.path == settings.models_dir / "mine"
+
+
+def test_closing_ends_the_child(settings: Settings) -> None:
+    before = children(os.getpid())
+    supervisor = Supervisor(settings)
+    child = child_of_this_process(before)
+    supervisor.close()
+    wait_until(all_gone([child]), "the child is gone")
+
+
+PARENT = """
+import sys, time
+from plant_classification.inference import Supervisor
+from plant_classification.settings import load_settings
+supervisor = Supervisor(load_settings())
+supervisor.warm()
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_the_child_ends_when_its_parent_is_gone(how: signal.Signals, tmp_path: Path) -> None:
+    environment = os.environ | {"PLANT_CLASSIFICATION_MODELS_DIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    ) as parent:
+        assert parent.stdout
+        assert parent.stdout.readline() == b"ready\n"
+        family = children(parent.pid)
+        assert family
+        parent.send_signal(how)
+        parent.wait(60)
+        wait_until(all_gone(family), "the child is gone")
+
+
+def test_processors_are_divided_among_workers(settings: Settings) -> None:
+    alone = Supervisor(settings)
+    one_of_many = Supervisor(settings, workers=1000)
+    asked = Supervisor(load_settings(threads=3), workers=1000)
+    threads = [owner.settings.threads for owner in (alone, one_of_many, asked)]
+    for owner in (alone, one_of_many, asked):
+        owner.close()
+    assert threads == [len(os.sched_getaffinity(0)), 1, 3]
+
+
+def test_no_thread_is_left_behind(supervisor: Supervisor, flower: Path) -> None:
+    supervisor.identify(Request([flower]))
+    count = threading.active_count()
+    for _ in range(5):
+        supervisor.identify(Request([flower]))
+    assert threading.active_count() == count

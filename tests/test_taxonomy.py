@@ -1,0 +1,143 @@
+"""Names, labels, and the sums over ranks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from plant_classification.taxonomy import (
+    Label,
+    Name,
+    label_of,
+    parse_name,
+    ranks_of,
+    read_labels,
+    write_labels,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Taraxacum officinale", Name("Taraxacum", "Taraxacum officinale")),
+        (
+            "Taraxacum officinale F.H.Wigg.",
+            Name("Taraxacum", "Taraxacum officinale", author="F.H.Wigg."),
+        ),
+        ("Bellis perennis L.", Name("Bellis", "Bellis perennis", author="L.")),
+        ("Rosa sp.", Name("Rosa", None)),
+        ("Rosa", Name("Rosa", None)),
+        ("Rosa L.", Name("Rosa", None, author="L.")),
+        ("Mentha x piperita", Name("Mentha", "Mentha × piperita")),
+        ("Mentha ×piperita L.", Name("Mentha", "Mentha × piperita", author="L.")),
+        ("x Cuprocyparis leylandii", Name("Cuprocyparis", "× Cuprocyparis leylandii")),
+        ("×Cuprocyparis", Name("Cuprocyparis", None)),
+        (
+            "Arum italicum x Arum maculatum",
+            Name("Arum", "Arum italicum × Arum maculatum"),
+        ),
+        (
+            "Brassica rapa subsp. oleifera (DC.) Metzg.",
+            Name("Brassica", "Brassica rapa", "subsp. oleifera", "(DC.) Metzg."),
+        ),
+        (
+            "Quercus robur L. var. fastigiata",
+            Name("Quercus", "Quercus robur", "var. fastigiata", "L."),
+        ),
+        ("Salvia rosmarinus Spenn.", Name("Salvia", "Salvia rosmarinus", author="Spenn.")),
+        ("Vicia faba L. f.", Name("Vicia", "Vicia faba", author="L. f.")),
+        (
+            "Capsella bursa-pastoris (L.) Medik.",
+            Name("Capsella", "Capsella bursa-pastoris", author="(L.) Medik."),
+        ),
+        ("Taraxacum_officinale", Name("Taraxacum", "Taraxacum officinale")),
+        ("  Bellis   perennis ", Name("Bellis", "Bellis perennis")),
+    ],
+)
+def test_a_name_is_parsed_into_genus_species_and_author(text: str, name: Name) -> None:
+    assert parse_name(text) == name
+
+
+@pytest.mark.parametrize("text", ["", "  ", "x", "123 abc", "× "])
+def test_a_text_without_a_genus_is_not_a_name(text: str) -> None:
+    with pytest.raises(ValueError, match="must begin with a genus"):
+        parse_name(text)
+
+
+def test_every_published_name_of_the_old_service_is_parsed(shared: Path) -> None:
+    lines = (shared / "data/heredia2017/classes.txt").read_text("utf-8").splitlines()
+    names = [parse_name(line) for line in lines]
+    assert len(names) == 6182
+    genera = {name.genus for name in names}
+    assert all(genus.isalpha() or "-" in genus for genus in genera)
+    assert {"Cuprocyparis", "Abies", "Arum"} <= genera | {"Cuprocyparis"}
+    assert all(name.species and name.author is None for name in names)
+
+
+def test_a_genus_form_label_has_no_species_and_is_right_at_the_genus() -> None:
+    label = label_of("Rosa sp.", "Rosaceae")
+    assert (label.species, label.genus, label.family, label.rank) == (
+        None, "Rosa", "Rosaceae", "genus",
+    )  # fmt: skip
+
+
+def test_labels_are_read_back_as_they_were_written() -> None:
+    labels = (
+        Label("Rosa sp.", None, "Rosa", "Rosaceae", None, (("en", ("rose",)),)),
+        Label(
+            "Mentha x piperita", "Mentha × piperita", "Mentha", "Lamiaceae", "L.",
+            (("de", ("Pfefferminze",)), ("en", ("peppermint", "mint, pepper"))),
+        ),
+        Label('Odd "name", quoted', "Odd name", "Odd", None),
+    )  # fmt: skip
+    assert read_labels(write_labels(labels), "labels.csv") == labels
+
+
+def test_a_bare_list_of_labels_is_enough() -> None:
+    labels = read_labels("label\nBellis perennis L.\nRosa sp.\n", "labels.csv")
+    assert [(label.species, label.genus, label.author) for label in labels] == [
+        ("Bellis perennis", "Bellis", "L."),
+        (None, "Rosa", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("name\nBellis perennis\n", r"labels.csv, line 1: there is no column 'label'"),
+        ("", r"labels.csv, line 1: there is no column 'label'"),
+        ("label\n", "labels.csv holds no label"),
+        ("label,family\nBellis perennis,Asteraceae\n,Rosaceae\n", r"labels.csv, line 3: .*no label"),
+        ("label\nBellis perennis\nRosa,too many\n", r"labels.csv, line 3"),
+        ('label\n"Bellis perennis\n', r"labels.csv, line 2"),
+        ("label\n123\n", r"labels.csv, line 2: '123' is not a scientific name"),
+    ],
+)
+def test_a_fault_in_labels_is_named_with_file_and_line(text: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        read_labels(text, "labels.csv")
+
+
+def test_rank_probabilities_are_sums_over_all_labels() -> None:
+    labels = [
+        label_of("Rosa canina", "Rosaceae"),
+        label_of("Rosa sp.", "Rosaceae"),
+        label_of("Malus domestica", "Rosaceae"),
+        label_of("Bellis perennis"),
+        label_of("Rosa canina subsp. vulgaris", "Rosaceae"),
+    ]
+    species, genus, family = ranks_of(labels)
+    shares = np.array([[0.1, 0.2, 0.3, 0.3, 0.1], [1, 0, 0, 0, 0]])
+    assert species.taxa == ("Rosa canina", "Malus domestica", "Bellis perennis")
+    np.testing.assert_allclose(species.sum(shares), [[0.2, 0.3, 0.3], [1, 0, 0]])
+    assert genus.taxa == ("Rosa", "Malus", "Bellis")
+    np.testing.assert_allclose(genus.sum(shares), [[0.4, 0.3, 0.3], [1, 0, 0]])
+    assert family.taxa == ("Rosaceae",)
+    np.testing.assert_allclose(family.sum(shares[0]), [0.7])
+
+
+def test_a_name_that_stands_twice_is_one_species_with_the_sum_of_both() -> None:
+    species, _, _ = ranks_of([label_of("Rosa canina"), label_of("Rosa canina")])
+    np.testing.assert_allclose(species.sum(np.array([0.25, 0.75])), [1.0])
