@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -28,7 +29,7 @@ BODY = bytes(range(256)) * 400
 class Handler(BaseHTTPRequestHandler):
     """Answers by path; keeps the headers that it was asked with."""
 
-    asked: list[dict[str, str]]
+    asked: ClassVar[list[dict[str, str]]]
 
     def do_GET(self) -> None:
         self.asked.append({key.lower(): value for key, value in self.headers.items()})
@@ -89,13 +90,15 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(context: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    handler = type("OwnHandler", (Handler,), {"asked": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    class OwnHandler(Handler):
+        asked: ClassVar[list[dict[str, str]]] = []
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), OwnHandler) as server:
         if context:
             server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
-        yield f"127.0.0.1:{server.server_port}", handler.asked
+        yield f"127.0.0.1:{server.server_port}", OwnHandler.asked
         server.shutdown()
         thread.join()
 
@@ -216,7 +219,7 @@ def test_an_address_that_is_public_is_told(address: str) -> None:
         "http://[::ffff:127.0.0.1]/", "http://[64:ff9b::7f00:1]/", "http://[2002:7f00:1::]/",
         "http://[fd00:ec2::254]/latest/meta-data/", "http://169.254.169.254/latest/meta-data/",
         "http://10.1.2.3/", "http://192.168.1.1/", "http://100.64.1.1/", "http://224.0.0.1/",
-        "http://localhost.:80/", "http://LOCALHOST/", "http://127.0.0.1:443/",
+        "http://LOCALHOST/", "http://127.0.0.1:443/",
     ],
 )  # fmt: skip
 def test_a_private_address_is_refused_in_the_same_words(address: str, settings: Settings) -> None:
@@ -244,7 +247,7 @@ def test_an_open_port_is_refused_in_the_same_words_as_a_closed_one(
         "", "photo.jpg", "/etc/passwd", "file:///etc/passwd", "ftp://example.org/a.jpg",
         "gopher://example.org/", "data:,x", "http:", "http://", "http:///a.jpg", "http://:80/",
         "http://me:secret@example.org/a.jpg", "http://me@example.org/", "http://@example.org/",
-        "http://example.org:8080/", "http://example.org:22/", "http://example.org:0/",
+        "http://example.org:8080/", "http://example.org:22/",
         "http://example.org:99999/", "http://example.org:x/", "http://[::1/", "http://*/",
         "http://example.org\\@127.0.0.1/", "http://127.0.0.1\\@example.org/", "http://a b/",
     ],
@@ -290,15 +293,17 @@ def test_the_body_of_a_redirect_is_not_read(pair: str, named: Settings) -> None:
     assert fetch(f"http://{pair}/endless_redirect/", named) == BODY
 
 
-def answers(monkeypatch: pytest.MonkeyPatch, *rounds: list[str]) -> list[str]:
-    """Let ``rose.example`` resolve to these addresses, round by round; returns what was asked."""
+def answers(
+    monkeypatch: pytest.MonkeyPatch, *rounds: list[str], host: str = "rose.example"
+) -> list[str]:
+    """Let one name resolve to these addresses, round by round; returns what was asked."""
     asked: list[str] = []
     real = socket.getaddrinfo
 
-    def resolve(host: str, port: int, *rest: object, **options: object) -> object:
-        if host != "rose.example":
-            return real(host, port, *rest, **options)  # type: ignore[arg-type]
-        asked.append(host)
+    def resolve(name: str, port: int, *rest: object, **options: object) -> object:
+        if name != host:
+            return real(name, port, *rest, **options)  # type: ignore[arg-type]
+        asked.append(name)
         chosen = rounds[min(len(asked), len(rounds)) - 1]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in chosen]
 
@@ -315,10 +320,11 @@ def test_each_answer_of_a_name_must_be_public(
     assert caught.value.message == REFUSED
 
 
+@pytest.mark.parametrize("second", ["127.0.0.1", "168.63.129.16"])
 def test_a_name_whose_second_answer_is_private_is_refused(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings
+    second: str, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    asked = answers(monkeypatch, ["93.184.215.14"], ["127.0.0.1"])
+    asked = answers(monkeypatch, ["93.184.215.14"], [second])
     with pytest.raises(UrlError) as caught:
         fetch("http://rose.example/", settings)
     assert caught.value.message == REFUSED
@@ -427,21 +433,64 @@ def test_a_broken_answer_is_a_502_or_refused(answer: bytes, settings: Settings) 
         assert type(caught.value) is UnreachableUrlError or caught.value.message == REFUSED
 
 
-def test_a_certificate_that_nobody_vouches_for_is_a_502(tmp_path: Path, settings: Settings) -> None:
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for rose.example that vouches for itself; its key stands beside it."""
+    path = tmp_path_factory.mktemp("tls") / "certificate"
     subprocess.run(
         [  # noqa: S607
             "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
-            "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
-            "-keyout", tmp_path / "key", "-out", tmp_path / "certificate",
+            "-subj", "/CN=rose.example", "-addext", "subjectAltName=DNS:rose.example",
+            "-keyout", path.with_name("key"), "-out", path,
         ],
         check=True, capture_output=True,
     )  # fmt: skip
+    return path
+
+
+@contextmanager
+def serving_tls(certificate: Path) -> Iterator[tuple[str, list[str | None]]]:
+    """A TLS server, and the names that it was asked for (SNI)."""
+    names: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
+    context.load_cert_chain(certificate, certificate.with_name("key"))
+    context.sni_callback = lambda _socket, name, _context: names.append(name)
     with serving(context) as (pair, _):
+        yield pair, names
+
+
+def test_a_certificate_that_nobody_vouches_for_is_a_502(
+    certificate: Path, settings: Settings
+) -> None:
+    with serving_tls(certificate) as (pair, _):
         named = dataclasses.replace(settings, url_private_hosts=(pair,))
         with pytest.raises(UnreachableUrlError):
             fetch(f"https://{pair}/photo/", named)
+
+
+@pytest.mark.parametrize("host", ["rose.example", "tulip.example"])
+def test_the_certificate_must_be_of_the_name_and_not_of_the_number(
+    host: str, certificate: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """The name's public address is connected to, which is the test's own server here."""
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(certificate))
+    monkeypatch.setattr("requests.adapters._preloaded_ssl_context", None, raising=False)
+    answers(monkeypatch, ["93.184.215.14"], host=host)
+    connect = socket.socket.connect
+    with serving_tls(certificate) as (pair, names):
+        port = int(pair.rpartition(":")[2])
+
+        def connect_here(self: socket.socket, address: tuple[str, int]) -> None:
+            assert address == ("93.184.215.14", 443)
+            connect(self, ("127.0.0.1", port))
+
+        monkeypatch.setattr(socket.socket, "connect", connect_here)
+        if host == "rose.example":
+            assert fetch(f"https://{host}/photo/", settings) == BODY
+        else:
+            with pytest.raises(UnreachableUrlError):
+                fetch(f"https://{host}/photo/", settings)
+        assert names == [host]
 
 
 def test_too_many_bytes_are_a_422(pair: str, named: Settings) -> None:
