@@ -12,6 +12,8 @@ import click
 from plant_classification.errors import PlantClassificationError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from plant_classification.inference.answer import Answer
     from plant_classification.taxonomy import Label
     from plant_classification.trust import SafeAnswer
@@ -60,6 +62,8 @@ def identify(
 
     A photo that cannot be read is reported and the others go on; the exit status is then 1.
     """
+    from rich.console import Console
+
     from plant_classification.inference.classifier import Classifier
     from plant_classification.models import find_model
     from plant_classification.settings import load_settings
@@ -83,15 +87,14 @@ def identify(
             if as_json:
                 click.echo(json.dumps(answer.to_dict(), ensure_ascii=False, allow_nan=False))
             else:
-                show(answer, name)
+                show(answer, name, Console(highlight=False))
     if failed:
         ctx.exit(1)
 
 
-def show(answer: Answer, name: str) -> None:
+def show(answer: Answer, name: str, console: Console) -> None:
     """Print an answer as a table with bars, the safe answer in words below it."""
     from rich.bar import Bar
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -116,7 +119,6 @@ def show(answer: Answer, name: str) -> None:
                 f"{probability:.1%}",
                 common,
             )
-    console = Console(highlight=False)
     console.print(Text(name, style="bold"))
     console.print(table)
     console.print(Text(in_words(answer.safe_answer), style="bold green"))

@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification import photos as photo_files
-from plant_classification.errors import ArgumentError, ModelFolderError
+from plant_classification.errors import (
+    ArgumentError,
+    ModelFolderError,
+    PlantClassificationError,
+)
 from plant_classification.inference.answer import Answer, answer_of
 from plant_classification.inference.engine import Engine
 from plant_classification.models import STARTER, ModelFolder, find_model, read_model_folder
@@ -100,9 +104,7 @@ class Classifier:
             photos = [photos]
         check_request(len(photos), organs, top_k, crops, confidence, self._settings.max_photos)
         shorter_side = self.folder.preprocessing.shorter_side(crops)
-        read = [
-            photo_files.read(photo, self._settings, shorter_side=shorter_side) for photo in photos
-        ]
+        read = [self._read(place, photo, shorter_side) for place, photo in enumerate(photos)]
         mean = np.mean([self._probabilities(photo.pixels, crops) for photo in read], axis=0)
         return answer_of(
             mean,
@@ -144,6 +146,13 @@ class Classifier:
         """
         return np.asarray(self._run(photos)[1].mean(axis=(1, 2)))
 
+    def _read(self, place: int, photo: photo_files.Source, shorter_side: int) -> photo_files.Photo:
+        try:
+            return photo_files.read(photo, self._settings, shorter_side=shorter_side)
+        except PlantClassificationError as error:
+            error.field = error.field or f"photos[{place}]"
+            raise
+
     def _run(self, photos: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if photos.ndim != 4 or photos.shape[-1] != 3 or photos.dtype != np.uint8 or not len(photos):
             raise ArgumentError(
@@ -157,7 +166,9 @@ class Classifier:
     def _probabilities(self, pixels: NDArray[np.uint8], crops: int) -> NDArray[np.float64]:
         logits, _ = self._engine(self.folder.preprocessing.apply(pixels, crops))
         if not np.isfinite(logits).all():
-            raise ModelFolderError(f"{self.folder.path} answers with NaN or infinity; train it anew.")
+            raise ModelFolderError(
+                f"{self.folder.path} answers with NaN or infinity; train it anew."
+            )
         return np.asarray(probabilities(logits, self.folder.temperature).mean(axis=0))
 
 

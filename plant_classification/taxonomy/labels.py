@@ -65,6 +65,7 @@ def read_labels(text: str, source: str) -> tuple[Label, ...]:
         raise ValueError(f"{source}, line 1: there is no column 'label'.")
     languages = [name for name in rows.fieldnames or () if name.startswith(COMMON)]
     labels = []
+    line = 1
     try:
         for row in rows:
             if None in row or not row["label"]:
@@ -80,12 +81,13 @@ def read_labels(text: str, source: str) -> tuple[Label, ...]:
                     bare,
                     species=row["species"] or None if "species" in row else bare.species,
                     genus=row.get("genus") or bare.genus,
-                    author=row.get("author") or bare.author,
+                    author=row["author"] or None if "author" in row else bare.author,
                     common_names=common,
                 )
             )
+            line = rows.line_num
     except (ValueError, csv.Error) as error:
-        raise ValueError(f"{source}, line {rows.line_num}: {error}") from None
+        raise ValueError(f"{source}, line {line + 1}: {error}") from None
     if not labels:
         raise ValueError(f"{source} holds no label.")
     return tuple(labels)
