@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def against_tensorflow(folder: Path, architecture: str, bound: dict[str, str]) -
     for precision, limit in bound.items():
         engine = Engine(network, rule, precision)
         theirs, ours = in_turn(
-            lambda: model.predict_on_batch(image), lambda engine=engine: engine(pixels), 30
+            partial(model.predict_on_batch, image), partial(engine, pixels), rounds=30
         )
         figures.append(
             Figure(
@@ -174,7 +175,9 @@ def deepaas(module: str, folder: Path, path: Path | None = None) -> Iterator[str
         port = free.getsockname()[1]
     environment = os.environ | {
         "DEEPAAS_V2_MODEL": module,
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(path or ""), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(path or ""), os.environ.get("PYTHONPATH")])
+        ),
         "PLANT_CLASSIFICATION_MODELS_DIR": str(folder / "none"),
     }
     command = [str(Path(sys.executable).with_name("deepaas-run")), "--listen-port", str(port)]

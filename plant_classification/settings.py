@@ -62,7 +62,9 @@ def load_settings(**arguments: Any) -> Settings:
         SettingsError: An unknown key or a value of the wrong kind, named with its file, variable
             or argument.
     """
-    default_text = resources.files("plant_classification").joinpath("config.yaml").read_text("utf-8")
+    default_text = (
+        resources.files("plant_classification").joinpath("config.yaml").read_text("utf-8")
+    )
     values = _checked(yaml.safe_load(default_text), "config.yaml")
     if path := os.environ.get(CONFIG_VARIABLE):
         values |= _checked(_read_yaml(Path(path)), path)

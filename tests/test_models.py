@@ -88,7 +88,7 @@ def test_nothing_is_left_when_writing_fails(tmp_path: Path, fault: dict[str, Any
 
 @pytest.mark.parametrize("name", ["..", ".hidden", "a\nb", "-x", "é"])
 def test_a_name_that_cannot_be_a_folder_everywhere_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ModelFolderError, match="cannot be a model's name|is there already"):
+    with pytest.raises(ModelFolderError, match=r"cannot be a model's name|is there already"):
         write(tmp_path / name)
 
 

@@ -55,7 +55,11 @@ def test_ten_crops_are_five_and_their_mirror_images(gradient: np.ndarray) -> Non
 
 
 def test_the_shorter_side_is_enough_for_every_crop() -> None:
-    for rule in (Preprocessing(224), Preprocessing(224, "crop", 0.9), Preprocessing(224, "stretch")):
+    for rule in (
+        Preprocessing(224),
+        Preprocessing(224, "crop", 0.9),
+        Preprocessing(224, "stretch"),
+    ):
         for crops in (1, 5, 10):
             side = rule.shorter_side(crops)
             for left, top, right, bottom in rule.crop_boxes(side, 2 * side, crops):

@@ -109,7 +109,10 @@ def test_a_bare_list_of_labels_is_enough() -> None:
         ("name\nBellis perennis\n", r"labels.csv, line 1: there is no column 'label'"),
         ("", r"labels.csv, line 1: there is no column 'label'"),
         ("label\n", "labels.csv holds no label"),
-        ("label,family\nBellis perennis,Asteraceae\n,Rosaceae\n", r"labels.csv, line 3: .*no label"),
+        (
+            "label,family\nBellis perennis,Asteraceae\n,Rosaceae\n",
+            r"labels.csv, line 3: .*no label",
+        ),
         ("label\nBellis perennis\nRosa,too many\n", r"labels.csv, line 3"),
         ('label\n"Bellis perennis\n', r"labels.csv, line 2"),
         ("label\n123\n", r"labels.csv, line 2: '123' is not a scientific name"),
@@ -129,11 +132,11 @@ def test_rank_probabilities_are_sums_over_all_labels() -> None:
         label_of("Rosa canina subsp. vulgaris", "Rosaceae"),
     ]
     species, genus, family = ranks_of(labels)
-    shares = np.array([[0.1, 0.2, 0.3, 0.3, 0.1], [1, 0, 0, 0, 0]])
+    shares = np.array([[0.1, 0.2, 0.3, 0.3, 0.1], [1.0, 0.0, 0.0, 0.0, 0.0]])
     assert species.taxa == ("Rosa canina", "Malus domestica", "Bellis perennis")
-    np.testing.assert_allclose(species.sum(shares), [[0.2, 0.3, 0.3], [1, 0, 0]])
+    np.testing.assert_allclose(species.sum(shares), [[0.2, 0.3, 0.3], [1.0, 0.0, 0.0]])
     assert genus.taxa == ("Rosa", "Malus", "Bellis")
-    np.testing.assert_allclose(genus.sum(shares), [[0.4, 0.3, 0.3], [1, 0, 0]])
+    np.testing.assert_allclose(genus.sum(shares), [[0.4, 0.3, 0.3], [1.0, 0.0, 0.0]])
     assert family.taxa == ("Rosaceae",)
     np.testing.assert_allclose(family.sum(shares[0]), [0.7])
 

@@ -10,7 +10,7 @@ from plant_classification.trust import SafeAnswer, probabilities, safe_answer
 def test_probabilities_sum_to_one_and_survive_large_logits() -> None:
     shares = probabilities(np.array([[1e4, 0.0, -1e4], [0.0, 0.0, 0.0]], np.float32))
     np.testing.assert_allclose(shares.sum(axis=-1), 1)
-    np.testing.assert_allclose(shares, [[1, 0, 0], [1 / 3, 1 / 3, 1 / 3]])
+    np.testing.assert_allclose(shares, [[1.0, 0.0, 0.0], [1 / 3] * 3])
 
 
 def test_a_higher_temperature_is_less_sure_and_keeps_the_order() -> None:

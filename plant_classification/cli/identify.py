@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
-@click.option("--observation", is_flag=True, help="The photos show one plant: answer them together.")
+@click.option(
+    "--observation", is_flag=True, help="The photos show one plant: answer them together."
+)
 @click.option("--model", metavar="NAME|FOLDER", help="The model; by default the newest there is.")
 @click.option(
     "--models-dir",

@@ -67,7 +67,7 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer as JSON: every field is there, null where unknown; ``schemas`` describes it."""
+        """The answer as JSON: every field is there, null where unknown; see ``schemas``."""
         names = [candidate.label.name for candidate in self.candidates]
         shares = [candidate.probability for candidate in self.candidates]
         return {
@@ -153,7 +153,9 @@ def _best(probabilities: NDArray[np.float64], top_k: int) -> NDArray[np.int64]:
 
 
 def _taxa(taxa: Sequence[str], shares: NDArray[np.float64], top_k: int) -> tuple[Taxon, ...]:
-    return tuple(Taxon(taxa[index], min(float(shares[index]), 1.0)) for index in _best(shares, top_k))
+    return tuple(
+        Taxon(taxa[index], min(float(shares[index]), 1.0)) for index in _best(shares, top_k)
+    )
 
 
 def _result(place: int, candidate: Candidate) -> dict[str, Any]:

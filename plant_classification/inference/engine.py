@@ -110,9 +110,7 @@ class Engine:
         logits, features = zip(*(self._infer(photo[np.newaxis]) for photo in pixels), strict=True)
         return np.concatenate(logits), np.concatenate(features)
 
-    def _infer(
-        self, photo: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _infer(self, photo: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with self._lock:
             self._request.infer([np.ascontiguousarray(photo)], share_inputs=True)
             logits, features = (

@@ -46,8 +46,8 @@ class Supervisor:
     """Owner of one inference process; requests take turns.
 
     Args:
-        settings: The settings; ``deadline_seconds`` bounds each call. Kept as ``settings``, with the
-            threads of this worker.
+        settings: The settings; ``deadline_seconds`` bounds each call. Kept as ``settings``, with
+            the threads of this worker.
         workers: How many such owners share the machine: each gets its part of the processors.
     """
 
@@ -79,8 +79,8 @@ class Supervisor:
 
     def _call(self, message: Request | str | None) -> Any:
         with self._turn:
-            if self._child.poll() is not None:
-                self._restart()
+            if self._connection.poll() or self._child.poll() is not None:
+                self._restart()  # between requests the end is all that there is to read
             late = threading.Event()
             timer = threading.Timer(self.settings.deadline_seconds, self._pass_deadline, [late])
             timer.daemon = True

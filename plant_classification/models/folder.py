@@ -111,7 +111,9 @@ def read_model_folder(path: Path) -> ModelFolder:
     try:
         content = manifest.read_bytes()
     except OSError as error:
-        raise ModelFolderError(f"{path} is not a model folder: {MANIFEST}: {error.strerror}.") from None
+        raise ModelFolderError(
+            f"{path} is not a model folder: {MANIFEST}: {error.strerror}."
+        ) from None
     try:
         values = json.loads(content)
         if values["format"] != FORMAT:

@@ -8,7 +8,7 @@ for each storage, its length (``int64``) and its numbers, little-endian.
 from __future__ import annotations
 
 import collections
-import pickle  # nosec B403: the unpickler below knows five names and refuses all others
+import pickle  # nosec B403
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 

@@ -50,7 +50,9 @@ class Preprocessing:
             fraction = min(fraction, MULTI_CROP_FRACTION)
         return math.ceil(self.size / fraction)
 
-    def crop_boxes(self, width: int, height: int, crops: int = 1) -> list[tuple[float, float, float, float]]:
+    def crop_boxes(
+        self, width: int, height: int, crops: int = 1
+    ) -> list[tuple[float, float, float, float]]:
         """Boxes ``(left, top, right, bottom)`` in pixels: the middle, then the four corners."""
         if self.resize == "crop":
             box_width = box_height = min(width, height) * self.crop_fraction
@@ -81,7 +83,10 @@ class Preprocessing:
             raise ValueError(f"crops must be one of {CROP_COUNTS}, not {crops}")
         height, width = pixels.shape[:2]
         boxes = self.crop_boxes(width, height, crops)
-        if boxes == [(0.0, 0.0, self.size, self.size)] and (width, height) == (self.size, self.size):
+        if boxes == [(0.0, 0.0, self.size, self.size)] and (width, height) == (
+            self.size,
+            self.size,
+        ):
             return pixels[np.newaxis]
         image = Image.fromarray(pixels)
         side = (self.size, self.size)
@@ -101,6 +106,6 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
-        """From model.json; raises ``ValueError`` or ``TypeError`` for values that cannot be used."""
+        """From model.json; ``ValueError`` or ``TypeError`` for values that cannot be used."""
         mean, scale = (tuple(float(v) for v in values[key]) for key in ("mean", "scale"))
         return cls(**values | {"mean": mean, "scale": scale})

@@ -1,4 +1,4 @@
-"""The labels of a network, in the order of its outputs, as labels.csv of a model folder has them."""
+"""The labels of a network in the order of its outputs, as labels.csv of a model folder has them."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import re
 HYBRID = "×"
 GENUS_ONLY = frozenset({"sp", "sp.", "spp", "spp.", "species"})
 INFRASPECIFIC = frozenset(
-    "subsp. ssp. var. subvar. f. fo. forma nothosubsp. nothovar. convar. cv.".split()
+    ("subsp.", "ssp.", "var.", "subvar.", "f.", "fo.", "forma", "nothosubsp.", "nothovar.")
 )
 _EPITHET = re.compile(r"[^\W\d_A-Z][\w-]*\.?")
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from network_checks import fill
 
-from plant_classification.networks import build
 from recipes import export, fine_tuning, flora119
 from recipes.flora119 import Example
+
+# TensorFlow's variables lack what NumPy 2 asks of them; Keras saves weights through it.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 def test_a_fold_is_seeded_whole_and_stratified_by_label_and_source() -> None:
@@ -48,31 +51,46 @@ def test_an_augmented_photo_is_of_the_wanted_size_and_the_same_for_the_same_seed
     first, again, other = (
         fine_tuning.augment(photo, 64, 0.3, np.random.default_rng(seed)) for seed in (5, 5, 6)
     )
-    assert first.shape == (64, 64, 3) and first.dtype == np.uint8
+    assert first.shape == (64, 64, 3)
+    assert first.dtype == np.uint8
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
-def test_half_precision_weights_are_read_back(tmp_path: Path) -> None:
-    model, other = (build("efficientnet_lite0", 7, size=32) for _ in range(2))
+@pytest.fixture
+def model() -> keras.Model:
+    """A network with the two outputs of the contract, small enough to be exported in a moment."""
+    image = keras.Input((32, 32, 3), name="image")
+    x = keras.layers.Conv2D(64, 3, strides=4, padding="same", name="stem_conv")(image)
+    features = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(x))
+    pooled = keras.layers.GlobalAveragePooling2D()(features)
+    return keras.Model(image, [keras.layers.Dense(7)(pooled), features], name="small")
+
+
+def test_half_precision_weights_are_read_back(model: keras.Model, tmp_path: Path) -> None:
     fill(model)
-    path = tmp_path / "half.weights.h5"
-    export.save_half_weights(model, path)
-    other.load_weights(path)
-    for weights, found in zip(model.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_allclose(found, weights, rtol=1e-3, atol=1e-6)
-    assert path.stat().st_size < 2.5 * model.count_params()
+    weights = model.get_weights()
+    path, half = tmp_path / "full.weights.h5", tmp_path / "half.weights.h5"
+    model.save_weights(path)
+    export.save_half_weights(model, half)
+    fill(model, seed=12)
+    model.load_weights(half)
+    for found, expected in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(found, expected.astype(np.float16).astype(np.float32))
+    assert half.stat().st_size < path.stat().st_size - model.count_params()
 
 
-def test_the_exported_network_agrees_with_keras_and_names_no_path(tmp_path: Path) -> None:
-    model = build("efficientnet_lite0", 7, size=32)
+def test_the_exported_network_agrees_with_keras_and_names_no_path(
+    model: keras.Model, tmp_path: Path
+) -> None:
     images = fill(model)
+    expected = model.predict_on_batch(images)
     network = export.convert(model)
-    found = export.run_network(network, images)
-    for output, expected in zip(found, model.predict_on_batch(images), strict=True):
-        np.testing.assert_allclose(output, expected, rtol=1e-3, atol=1e-3)
-    export.save_network(network, tmp_path / "network.xml")
-    assert (tmp_path / "network.bin").stat().st_size < 2.5 * model.count_params()
-    assert '"/' not in (tmp_path / "network.xml").read_text("utf-8")
-    logits, features = export.run_network(tmp_path / "network.xml", images)
-    assert logits.shape == (2, 7) and features.shape == (2, 1, 1, 1280)
+    for output, wanted in zip(export.run_network(network, images), expected, strict=True):
+        np.testing.assert_allclose(output, wanted, atol=1e-5)
+    saved = tmp_path / "network.xml"
+    export.save_network(network, saved)
+    for output, wanted in zip(export.run_network(saved, images), expected, strict=True):
+        np.testing.assert_allclose(output, wanted, atol=1e-2)
+    assert '"/' not in saved.read_text("utf-8")
+    assert saved.with_suffix(".bin").stat().st_size < 3 * model.count_params()

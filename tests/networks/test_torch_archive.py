@@ -50,7 +50,7 @@ def test_a_tensor_beyond_its_storage_is_refused(tmp_path: Path) -> None:
 def test_a_pickle_that_asks_for_another_name_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     write_archive(path, name="_rebuild_parameter")
-    with pytest.raises(ValueError, match="asks for torch._utils._rebuild_parameter"):
+    with pytest.raises(ValueError, match=r"asks for torch\._utils\._rebuild_parameter"):
         read_state_dict(path)
 
 
@@ -66,12 +66,11 @@ def test_code_in_a_pickle_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "was here").exists()
 
 
-@pytest.mark.parametrize("length", [0, 10, 100, 300])
+@pytest.mark.parametrize("length", [0, 10, 100, 262])
 def test_a_file_cut_short_is_refused(tmp_path: Path, length: int) -> None:
     path = tmp_path / "weights.pth"
     write_archive(path)
     content = path.read_bytes()
-    assert length < len(content)
     path.write_bytes(content[:length])
     with pytest.raises(ValueError, match="not a PyTorch state dictionary"):
         read_state_dict(path)
@@ -79,6 +78,6 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, length: int) -> None:
 
 def test_another_pickle_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
-    path.write_bytes(b"".join(pickle.dumps(part) for part in (1, 2, OrderedDict())))
+    path.write_bytes(pickle.dumps(1) + pickle.dumps(2) + pickle.dumps(OrderedDict()))
     with pytest.raises(ValueError, match="not a PyTorch state dictionary"):
         read_state_dict(path)
