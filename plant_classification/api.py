@@ -1,0 +1,351 @@
+"""The entry points of DEEPaaS: names a plant over HTTP and in ``deepaas-cli``.
+
+``predict`` and ``warm`` run in the worker processes of the server, each with an inference process
+of its own; everything else runs in the server, which never loads the engine.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+import logging
+import multiprocessing
+import reprlib
+import sys
+import uuid
+from importlib import metadata
+from pathlib import Path, PurePath
+from typing import Any, NoReturn
+
+from aiohttp import web
+from deepaas.model.v2.wrapper import UploadedFile
+from marshmallow import ValidationError, fields
+from webargs import aiohttpparser
+from webargs.core import get_value
+
+from plant_classification import schemas
+from plant_classification.errors import (
+    ArgumentError,
+    PlantClassificationError,
+    TooManyBytesError,
+)
+from plant_classification.inference import Request, Supervisor
+from plant_classification.models import find_model
+from plant_classification.photos import Source, Upload, Url
+from plant_classification.settings import Settings, load_settings
+
+LOG = logging.getLogger(__name__)
+
+schema = schemas.answer_fields()
+
+# What webargs calls "form" is read by _from_body, JSON as well.
+aiohttpparser.parser.locations = ("querystring", "form")
+
+
+class RequestError(web.HTTPException):
+    """An error as HTTP; it survives pickling, since DEEPaaS hands it from one process to another.
+
+    Args:
+        status: The HTTP status.
+        message: One sentence.
+        errors: Rules that were broken, by argument.
+        retry_after: Seconds until the same request is worth another try.
+        request_id: What the server's log calls the request.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        errors: dict[str, list[str]],
+        retry_after: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        self.status_code = status
+        request_id = request_id or uuid.uuid4().hex
+        self._arguments = (status, message, errors, retry_after, request_id)
+        body = {"status": "error", "message": message, "errors": errors, "request_id": request_id}
+        super().__init__(
+            text=json.dumps(body),
+            content_type="application/json",
+            headers=None if retry_after is None else {"Retry-After": str(retry_after)},
+        )
+        self.message = message
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._arguments
+
+
+def get_metadata() -> dict[str, Any]:
+    """Who made the package, and the model that answers when none is named."""
+    package = metadata.metadata("plant-classification")
+
+    def text(*keys: str) -> str:
+        return next((str(package[key]) for key in keys if package[key]), "")
+
+    model = find_model(None, _settings().models_dir)
+    return {
+        "id": "plant_classification",
+        "name": text("Name"),
+        "version": text("Version"),
+        "summary": text("Summary"),
+        "description": text("Summary"),
+        "home-page": text("Home-page", "Project-URL").rpartition(" ")[2],
+        "author": text("Author"),
+        "author-email": text("Author-email"),
+        "license": text("License-Expression", "License"),
+        "model": {
+            "name": model.name,
+            "architecture": model.architecture,
+            "labels": model.label_count,
+            "version": model.version,
+            "metrics": dict(model.metrics),
+        },
+    }
+
+
+def get_predict_args() -> dict[str, fields.Field]:
+    """The arguments of :func:`predict`."""
+    return schemas.predict_arguments()
+
+
+def warm() -> None:
+    """Start the inference process and load the model that answers when none is named."""
+    _supervisor().warm()
+
+
+def predict(**arguments: Any) -> dict[str, Any] | io.BytesIO:
+    """Name the plant in the photos of one observation.
+
+    Args:
+        arguments: Those of :func:`get_predict_args`. The files of uploads are deleted.
+
+    Returns:
+        The answer as :data:`schema` describes it, or its ranked labels as CSV.
+
+    Raises:
+        RequestError: Everything that can go wrong, as HTTP.
+    """
+    try:
+        return _predict(arguments)
+    except PlantClassificationError as error:
+        raise _as_http(error, arguments) from None
+    except Exception as error:
+        LOG.exception("a request failed")
+        raise _as_http(PlantClassificationError(repr(error)), arguments) from None
+    finally:
+        for value in arguments.values():
+            if isinstance(value, UploadedFile):
+                Path(value.filename).unlink(missing_ok=True)
+
+
+def get_train_args() -> dict[str, fields.Field]:
+    """The arguments of :func:`train`: none yet."""
+    return {}
+
+
+def train(**_arguments: Any) -> NoReturn:
+    """Training comes with a later version.
+
+    Raises:
+        PlantClassificationError: Always. DEEPaaS shows its sentence as the training's message.
+    """
+    raise PlantClassificationError(
+        "This version does not train; a later one will. Put a trained model folder into the "
+        "models folder, and it is served at once."
+    )
+
+
+@functools.cache
+def _settings() -> Settings:
+    return load_settings()
+
+
+@functools.cache
+def _supervisor() -> Supervisor:
+    """The inference process of this worker, started when it is first needed."""
+    return Supervisor(_settings(), workers=_workers())
+
+
+def _workers() -> int:
+    """``--workers`` of the server: its workers inherit the command line, but not what it meant."""
+    if multiprocessing.parent_process() is None:
+        return 1
+    from deepaas import config
+    from deepaas.cmd import run
+    from oslo_config import cfg
+    from oslo_log import log
+
+    server = cfg.ConfigOpts()
+    server.register_cli_opts([*config.opts, *run.cli_opts])
+    log.register_options(server)
+    server(sys.argv[1:], project="deepaas")
+    return max(1, int(server.workers))
+
+
+def _predict(arguments: dict[str, Any]) -> dict[str, Any] | io.BytesIO:
+    model, timestamp = _name(arguments["model"]), _name(arguments["timestamp"])
+    if model and timestamp and model != timestamp:
+        raise ArgumentError(
+            f"timestamp is the old name of model: {model!r} and {timestamp!r} came, give one.",
+            field="model",
+        )
+    request = Request(
+        photos=_photos(arguments),
+        organs=[organ for organ in arguments["organs"] or () if organ] or None,
+        top_k=arguments["top_k"],
+        crops=arguments["crops"],
+        confidence=arguments["confidence"],
+        model=model or timestamp,
+        checkpoint=_name(arguments["ckpt_name"]),
+    )
+    answer = _supervisor().identify(request).to_dict()
+    return _csv(answer["results"]) if arguments["accept"] == schemas.CSV else answer
+
+
+def _given_photos(arguments: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Photos with the name of their argument; what a form sends for an empty one is none."""
+    files = [(name, arguments[name]) for name in schemas.PHOTO_FIELDS]
+    addresses = [("urls", address) for address in arguments["urls"] or ()]
+    return [(name, value) for name, value in files + addresses if value]
+
+
+def _photos(arguments: dict[str, Any]) -> list[Source]:
+    """The photos of a request, as what they can be read from.
+
+    Raises:
+        ArgumentError: No photo, files and addresses together, or text where a file belongs.
+        TooManyBytesError: All together have more bytes than the settings allow.
+    """
+    given = _given_photos(arguments)
+    if not given or len({name == "urls" for name, _ in given}) > 1:
+        came = "both" if given else "neither"
+        raise ArgumentError(
+            f"Send photos as files (data, data2 ...) or by address (urls): {came} came.",
+            field="photos",
+        )
+    sources: list[Source] = []
+    size = 0
+    for name, value in given:
+        if isinstance(value, UploadedFile):
+            path = Path(value.filename)
+            sources.append(Upload(path, PurePath(value.original_filename).name or name))
+            size += path.stat().st_size
+        elif name == "urls":
+            sources.append(Url(value))
+            size += len(value)
+        else:
+            raise ArgumentError(f"{name} must be a file with a name; text came.", field=name)
+    limit = _settings().max_total_bytes
+    if size > limit:
+        raise TooManyBytesError(
+            f"All photos of a request may have {limit:,} bytes; {size:,} came. "
+            "Send fewer, or smaller ones.",
+            field="photos",
+        )
+    return sources
+
+
+def _name(value: str | None) -> str | None:
+    """A name that came plain or, as the old service took it, as JSON."""
+    try:
+        name = json.loads(value or "null")
+    except ValueError:
+        return value
+    return name if name is None or isinstance(name, str) else value
+
+
+def _csv(results: list[dict[str, Any]]) -> io.BytesIO:
+    columns = ["rank", "label", "species", "genus", "family", "author", "probability"]
+    table = io.StringIO(newline="")
+    rows = csv.DictWriter(table, columns, extrasaction="ignore")
+    rows.writeheader()
+    rows.writerows(results)
+    # DEEPaaS sends these as they are, and deepaas-cli writes no other type into a file.
+    return io.BytesIO(table.getvalue().encode())
+
+
+def _as_http(error: PlantClassificationError, arguments: dict[str, Any]) -> RequestError:
+    """The error as HTTP, with the names that the arguments have there."""
+    if error.status == web.HTTPInternalServerError.status_code:
+        refusal = RequestError(
+            error.status,
+            "The server made an error; whoever runs it finds more in its log.",
+            {},
+        )
+        LOG.error("request %s: %s", refusal.request_id, error)
+        return refusal
+    photos = [name for name, _ in _given_photos(arguments)]
+    names = {
+        "photos": list(dict.fromkeys(photos)) or ["data", "urls"],
+        "model": [name for name in ("model", "timestamp") if arguments[name]] or ["model"],
+        **{f"photos[{place}]": [name] for place, name in enumerate(photos)},
+    }
+    fields_at_fault = names.get(error.field, [error.field]) if error.field else []
+    return RequestError(
+        error.status,
+        error.message,
+        {name: [error.message] for name in fields_at_fault},
+        error.retry_after,
+    )
+
+
+@aiohttpparser.parser.location_handler("form")  # type: ignore[untyped-decorator]
+async def _from_body(request: web.Request, name: str, field: fields.Field) -> Any:
+    """An argument from the body of its own request.
+
+    webargs 5.5 keeps bodies in the parser, where those of requests beside it find them.
+    """
+    if "body" not in request:
+        request["body"] = await _read_body(request)
+    return get_value(request["body"], name, field)
+
+
+async def _read_body(request: web.Request) -> Any:
+    try:
+        if request.content_type == schemas.JSON:
+            return await request.json()
+        return await request.post()
+    except web.HTTPRequestEntityTooLarge:
+        raise RequestError(
+            web.HTTPRequestEntityTooLarge.status_code,
+            "The body has more bytes than the server takes; send fewer photos, or smaller ones.",
+            {},
+        ) from None
+    except Exception:  # noqa: BLE001 - aiohttp raises anything at all for a malformed body
+        raise RequestError(
+            web.HTTPBadRequest.status_code,
+            "The body cannot be read: send a form (multipart/form-data or urlencoded) or JSON.",
+            {},
+        ) from None
+
+
+@aiohttpparser.parser.error_handler  # type: ignore[untyped-decorator]
+async def _refuse(error: ValidationError, *_context: Any) -> NoReturn:
+    """What webargs refuses, such as a number out of range, in the form of all other errors."""
+    errors = {
+        name: [f"{rule} {_came(error.data, name)} came." for rule in _rules(messages)]
+        for name, messages in error.messages_dict.items()
+    }
+    sentence = " ".join(f"{name}: {rule}" for name, rules in errors.items() for rule in rules)
+    raise RequestError(web.HTTPUnprocessableEntity.status_code, sentence, errors)
+
+
+def _rules(messages: Any) -> list[str]:
+    """The sentences in marshmallow's messages; those of lists are nested by position."""
+    if isinstance(messages, dict):
+        return [rule for inner in messages.values() for rule in _rules(inner)]
+    return [str(message) for message in messages]
+
+
+def _came(data: Any, name: str) -> str:
+    value = data.get(name)
+    values = value if isinstance(value, list) else [value]
+    is_file = any(isinstance(item, web.FileField) for item in values)
+    return "A file" if is_file else reprlib.repr(value)

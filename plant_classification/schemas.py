@@ -1,0 +1,311 @@
+"""What goes over the wire: the arguments of a prediction and the fields of its answer.
+
+Swagger, the AI4OS page and ``deepaas-cli`` are drawn from these descriptions. The page draws a
+picture input where the description of a file says "image", and a slider where a whole number has
+both bounds; in the answer the word would make it decode a text as a picture.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from plant_classification.inference.classifier import DEFAULT_CONFIDENCE, DEFAULT_TOP_K, ORGANS
+from plant_classification.photos.preprocessing import CROP_COUNTS
+
+JSON = "application/json"
+CSV = "text/csv"
+PHOTO_FIELDS = ("data", "data2", "data3", "data4", "data5")
+MAX_TOP_K = 100
+
+
+def predict_arguments() -> dict[str, fields.Field]:
+    """The arguments of a prediction, made anew at each call since DEEPaaS changes ``accept``."""
+    return {
+        **{name: _photo(place) for place, name in enumerate(PHOTO_FIELDS, 1)},
+        "urls": fields.List(
+            fields.Str(),
+            load_default=None,
+            metadata={
+                "description": "Addresses of the photos, instead of files: http, https or data: "
+                "URIs, 1 to 5 of one plant. Repeat the argument for each; an address is never "
+                "split. Default: none."
+            },
+        ),
+        "organs": fields.List(
+            fields.Str(metadata={"enum": list(ORGANS)}),
+            load_default=None,
+            metadata={
+                "description": f"What each photo shows: {', '.join(ORGANS)}; one for each photo, "
+                "in the order of the photos. Repeat the argument for each. Default: not said."
+            },
+        ),
+        "model": fields.Str(
+            load_default=None,
+            allow_none=True,
+            metadata={
+                "description": "Name of the model, plain or as JSON. Default: the newest one, or "
+                "the starter model where there is no other."
+            },
+        ),
+        "timestamp": fields.Str(
+            load_default=None,
+            allow_none=True,
+            metadata={"description": "Old name of the argument model. Default: not given."},
+        ),
+        "ckpt_name": fields.Str(
+            load_default=None,
+            allow_none=True,
+            metadata={
+                "description": "Checkpoint of the model, plain or as JSON. Default: its usual one."
+            },
+        ),
+        "top_k": fields.Int(
+            load_default=DEFAULT_TOP_K,
+            validate=validate.Range(1, MAX_TOP_K),
+            metadata={
+                "description": f"How many labels, genera and families to list, from 1 to "
+                f"{MAX_TOP_K}. Default: {DEFAULT_TOP_K}."
+            },
+        ),
+        "crops": fields.Int(
+            load_default=1,
+            validate=validate.OneOf(CROP_COUNTS),
+            metadata={
+                "description": "Parts of each photo that are looked at and averaged: 1, 5 (middle "
+                "and corners) or 10 (these and their mirror images). More take longer. Default: 1."
+            },
+        ),
+        "confidence": fields.Float(
+            load_default=DEFAULT_CONFIDENCE,
+            validate=validate.Range(0, 1, min_inclusive=False),
+            metadata={
+                "description": "Probability that the safe answer must reach, above 0 and at most "
+                f"1. Default: {DEFAULT_CONFIDENCE}."
+            },
+        ),
+        "accept": fields.Str(
+            load_default=JSON,
+            validate=validate.OneOf([JSON, CSV]),
+            metadata={
+                "description": f"Media type of the answer: {JSON} for all of it, {CSV} for the "
+                f"ranked labels as a table. Default: {JSON}."
+            },
+        ),
+    }
+
+
+def _photo(place: int) -> fields.Field:
+    described = "The photo" if place == 1 else f"Photo {place} of the same plant"
+    return fields.Field(
+        load_default=None,
+        metadata={
+            "type": "file",
+            "location": "form",
+            "description": f"{described}, an image file: JPEG, PNG, WebP, GIF, TIFF, AVIF or "
+            "HEIC, told by its content. Default: none.",
+        },
+    )
+
+
+def _text(description: str, *, nullable: bool = False) -> fields.Field:
+    return fields.Str(required=True, allow_none=nullable, metadata={"description": description})
+
+
+def _count(description: str) -> fields.Field:
+    return fields.Int(
+        required=True,
+        strict=True,
+        validate=validate.Range(1),
+        metadata={"description": description},
+    )
+
+
+def _probability(description: str, *, nullable: bool = False) -> fields.Field:
+    return fields.Float(
+        required=True,
+        allow_none=nullable,
+        validate=validate.Range(0, 1),
+        metadata={"description": description},
+    )
+
+
+def _list(
+    item: fields.Field | type[Schema], description: str, *, key: str | None = None
+) -> fields.Field:
+    return fields.List(
+        item if isinstance(item, fields.Field) else _nested(item),
+        required=True,
+        data_key=key,
+        metadata={"description": description},
+    )
+
+
+def _object(schema: type[Schema], description: str, *, nullable: bool = False) -> fields.Field:
+    return _nested(
+        schema, required=True, allow_none=nullable, metadata={"description": description}
+    )
+
+
+def _nested(schema: type[Schema], **options: Any) -> fields.Field:
+    field = fields.Nested(schema, **options)
+    _ = field.schema  # made here once; marshmallow would make it anew for each answer
+    return field
+
+
+class SearchLinks(Schema):
+    """Addresses to read on, one for each label; the keys are the old service's."""
+
+    google_images = _list(
+        fields.Url(), "Google's picture search, in the order of labels.", key="Google Images"
+    )
+    wikipedia = _list(
+        fields.Url(), "Pages of the English Wikipedia, in the order of labels.", key="Wikipedia"
+    )
+
+
+class Predictions(Schema):
+    """The answer in the form of the old service."""
+
+    labels = _list(fields.Str(), "The most probable labels, best first; at most top_k.")
+    probabilities = _list(
+        fields.Float(validate=validate.Range(0, 1)), "Their probabilities, each from 0 to 1."
+    )
+    labels_info = _list(
+        fields.Str(), "Their common names, parted by commas; empty where none is known."
+    )
+    links = _object(SearchLinks, "Addresses to read on.")
+
+
+class ResultLinks(Schema):
+    """Addresses that search for one taxon."""
+
+    gbif = _text("Address: the species search of the Global Biodiversity Information Facility.")
+    powo = _text("Address: the search of Plants of the World Online (Kew).")
+    wikipedia = _text("Address: the page of the English Wikipedia.")
+    wikimedia = _text("Address: the category of Wikimedia Commons.")
+
+
+class Result(Schema):
+    """One label."""
+
+    rank = _count("Place in the list, from 1, the most probable first.")
+    label = _text("The label as the model has it, such as 'Rosa sp.'.")
+    species = _text("The species; null where the label is only a genus.", nullable=True)
+    genus = _text("The genus.")
+    family = _text("The family; null where unknown.", nullable=True)
+    author = _text("Author of the name; null where unknown.", nullable=True)
+    probability = _probability("Calibrated probability, from 0 to 1; those of all labels sum to 1.")
+    common_names = fields.Dict(
+        keys=fields.Str(),
+        values=fields.List(fields.Str()),
+        required=True,
+        metadata={
+            "description": "Common names by language code, the usual one first; empty where none "
+            "is known."
+        },
+    )
+    links = _object(ResultLinks, "Addresses that search for the taxon.")
+
+
+class TaxonProbability(Schema):
+    """A genus or a family."""
+
+    name = _text("Name of the genus or family.")
+    probability = _probability("Sum over all its labels, from 0 to 1.")
+
+
+class SafeAnswer(Schema):
+    """The most specific taxon that can be given."""
+
+    name = _text("The taxon; null where nothing is safe.", nullable=True)
+    rank = _text("species, genus or family; null where nothing is safe.", nullable=True)
+    probability = _probability(
+        "Its probability, from 0 to 1; null where nothing is safe.", nullable=True
+    )
+    confidence = _probability("The confidence that was asked for, above 0 and at most 1.")
+
+
+class Plausible(Schema):
+    """The smallest set of species that holds the right one with a stated coverage."""
+
+    coverage = _probability("Share of right sets that is promised, from 0 to 1.")
+    species = _list(fields.Str(), "The species of the set, the most probable first.")
+
+
+class IsPlant(Schema):
+    """Whether the photos show a plant."""
+
+    probability = _probability("Probability of a plant, from 0 to 1.")
+    threshold = _probability("From which probability it counts as a plant, from 0 to 1.")
+    binary = fields.Bool(
+        required=True, metadata={"description": "Whether the probability reaches the threshold."}
+    )
+
+
+class SeenPhoto(Schema):
+    """A photo that was looked at."""
+
+    name = _text("File name or address as sent, without its query.")
+    width = _count("Width of the upright photo in pixels, from 1.")
+    height = _count("Height of the upright photo in pixels, from 1.")
+    format = _text("JPEG, PNG, WEBP, GIF, TIFF, AVIF or HEIF, told by the content.")
+    sha256 = _text(
+        "SHA-256 of the bytes, 64 hexadecimal digits; null where unknown.", nullable=True
+    )
+    organ = _text("The organ as sent; null where none was said.", nullable=True)
+
+
+class AnsweringModel(Schema):
+    """The model that answered."""
+
+    name = _text("Name of the model.")
+    architecture = _text("Name of its network.")
+    labels = _count("Number of its labels, from 1.")
+    version = _text("First 12 hexadecimal digits of the SHA-256 of its model.json.")
+
+
+def answer_fields() -> dict[str, fields.Field]:
+    """The fields of an answer; each is always there.
+
+    DEEPaaS makes a schema of them, calls it ``ModelPredictionResponse`` and loads every answer
+    strictly: an unknown field, or NaN, is an error of the server.
+    """
+    return {
+        "status": _text("Always OK; an error has another HTTP status and says error here."),
+        "labels": Predictions().fields["labels"],
+        "probabilities": Predictions().fields["probabilities"],
+        "predictions": _object(Predictions, "The same in the form of the old service."),
+        "results": _list(Result, "The most probable labels, best first; at most top_k."),
+        "genera": _list(TaxonProbability, "The most probable genera, best first; at most top_k."),
+        "families": _list(
+            TaxonProbability,
+            "The most probable families, best first; at most top_k, empty where none is known.",
+        ),
+        "safe_answer": _object(
+            SafeAnswer, "The most specific taxon whose probability reaches the confidence."
+        ),
+        "plausible": _object(
+            Plausible,
+            "The smallest set of species that holds the right one with a stated coverage; null "
+            "where the model has no such calibration.",
+            nullable=True,
+        ),
+        "is_plant": _object(
+            IsPlant,
+            "Whether the photos show a plant; null where the model cannot say.",
+            nullable=True,
+        ),
+        "rejected": fields.Bool(
+            required=True,
+            allow_none=True,
+            metadata={
+                "description": "True where the photos show no plant, or none that the model was "
+                "trained on; null where the model cannot say."
+            },
+        ),
+        "photos": _list(SeenPhoto, "The photos that were looked at, in the order sent."),
+        "model": _object(AnsweringModel, "The model that answered."),
+        "warnings": _list(fields.Str(), "Sentences about what may make the answer worse."),
+    }
