@@ -81,7 +81,7 @@ def train(work: Path, output: Path) -> None:
         raise click.UsageError(f"{work} holds no choice yet: run 'choose' first.")
     if output.exists():
         raise click.UsageError(f"{output} is there already: move it away first.")
-    best = min(choices, key=lambda choice: choice["log_loss"])
+    best = min(choices, key=lambda choice: choice["log_loss"]) | {"settings_tried": len(choices)}
     settings = Settings(**best["settings"])
     model = _fine_tune(flora119.read_split("train"), settings)
     model.save_weights(work / "full.weights.h5")
@@ -161,7 +161,9 @@ def write_starter(model: keras.Model, choice: dict[str, Any], work: Path, output
             "photos": f"flora119, train.txt: {photo_count}",
             "recipe": "recipes/starter.py",
             "settings": choice["settings"],
-            "held_out_fold": {key: choice[key] for key in ("accuracy", "log_loss")},
+            "held_out_fold": {
+                key: choice[key] for key in ("accuracy", "log_loss", "settings_tried")
+            },
         },
     }
     trial = work / output.name
@@ -174,6 +176,7 @@ def write_starter(model: keras.Model, choice: dict[str, Any], work: Path, output
         size=preprocessing.size,
         photos=photo_count,
         fold_accuracy=choice["accuracy"],
+        settings_tried=choice["settings_tried"],
         figures=figures,
         precision=classifier.precision,
     )
