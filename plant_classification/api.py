@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import multiprocessing
+import re
 import reprlib
 import sys
 import uuid
@@ -185,7 +186,10 @@ def _workers() -> int:
     server = cfg.ConfigOpts()
     server.register_cli_opts([*config.opts, *run.cli_opts])
     log.register_options(server)
-    server(sys.argv[1:], project="deepaas")
+    try:
+        server(sys.argv[1:], project="deepaas")
+    except SystemExit:  # the command line of another program that uses this module
+        return 1
     return max(1, int(server.workers))
 
 
@@ -256,7 +260,7 @@ def _name(value: str | None) -> str | None:
     """A name that came plain or, as the old service took it, as JSON."""
     try:
         name = json.loads(value or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
     return name if name is None or isinstance(name, str) else value
 
@@ -308,10 +312,17 @@ async def _from_body(request: web.Request, name: str, field: fields.Field) -> An
 
 
 async def _read_body(request: web.Request) -> Any:
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":  # a few bytes could become gigabytes
+        raise RequestError(
+            web.HTTPUnsupportedMediaType.status_code,
+            f"The body comes as {encoding[:40]!r}; send it as it is, without Content-Encoding.",
+            {},
+        )
     try:
         if request.content_type == schemas.JSON:
             return await request.json()
-        return await request.post()
+        body = await request.post()
     except web.HTTPRequestEntityTooLarge:
         raise RequestError(
             web.HTTPRequestEntityTooLarge.status_code,
@@ -324,6 +335,22 @@ async def _read_body(request: web.Request) -> Any:
             "The body cannot be read: send a form (multipart/form-data or urlencoded) or JSON.",
             {},
         ) from None
+
+    _refuse_photos_that_nobody_reads(body)
+    return body
+
+
+def _refuse_photos_that_nobody_reads(body: Any) -> None:
+    """Refuse a second photo under one name, which DEEPaaS drops, and a sixth one."""
+    for name in filter(re.compile(r"data\d*").fullmatch, set(body)):
+        count = len(body.getall(name))
+        if count > 1 or name not in schemas.PHOTO_FIELDS:
+            rule = (
+                f"Send each photo under a name of its own, of {', '.join(schemas.PHOTO_FIELDS)}: "
+                f"{name!r} came {count} time{'s' if count > 1 else ''}."
+            )
+            status = web.HTTPUnprocessableEntity.status_code
+            raise RequestError(status, rule, {name: [rule]})
 
 
 @aiohttpparser.parser.error_handler  # type: ignore[untyped-decorator]

@@ -20,6 +20,15 @@ PHOTO_FIELDS = ("data", "data2", "data3", "data4", "data5")
 MAX_TOP_K = 100
 
 
+class MediaType(fields.Str):
+    """What an ``Accept`` header asks for: the first of its media ranges that is served."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> str:
+        accepted: str = super()._deserialize(value, attr, data, **options)
+        ranges = [media.partition(";")[0].strip().lower() for media in accepted.split(",")]
+        return next((media for media in ranges if media in (JSON, CSV, "*/*")), accepted)
+
+
 def predict_arguments() -> dict[str, fields.Field]:
     """The arguments of a prediction, made anew at each call since DEEPaaS changes ``accept``."""
     return {
@@ -85,12 +94,13 @@ def predict_arguments() -> dict[str, fields.Field]:
                 f"1. Default: {DEFAULT_CONFIDENCE}."
             },
         ),
-        "accept": fields.Str(
+        "accept": MediaType(
             load_default=JSON,
             validate=validate.OneOf([JSON, CSV]),
             metadata={
+                "location": "headers",
                 "description": f"Media type of the answer: {JSON} for all of it, {CSV} for the "
-                f"ranked labels as a table. Default: {JSON}."
+                f"ranked labels as a table. Default: {JSON}.",
             },
         ),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -46,6 +46,7 @@ AT_LEAST_ONE = {
     "max_pixels",
     "min_side",
 }
+MOST_SECONDS = 86_400
 PRECISIONS = ("auto", "f32", "bf16")
 
 
@@ -71,7 +72,7 @@ def load_settings(**arguments: Any) -> Settings:
     for key in values:
         variable = ENVIRONMENT_PREFIX + key.upper()
         if variable in os.environ:
-            values |= _checked({key: _from_text(os.environ[variable], variable)}, variable)
+            values |= _checked({key: _from_text(key, os.environ[variable], variable)}, variable)
     given = {key: value for key, value in arguments.items() if value is not None}
     return Settings(**values | _checked(given, "the arguments"))
 
@@ -83,14 +84,16 @@ def _read_yaml(path: Path) -> object:
         raise SettingsError(
             f"{path}, which {CONFIG_VARIABLE} names, cannot be read: {error.strerror}."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise SettingsError(f"{path} is not YAML: {error}") from None
 
 
-def _from_text(text: str, variable: str) -> object:
+def _from_text(key: str, text: str, variable: str) -> object:
+    if get_type_hints(Settings)[key] in (str, Path):
+        return text
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         raise SettingsError(f"{variable} holds {text!r}, which is not YAML.") from None
 
 
@@ -112,29 +115,60 @@ def _checked(values: object, source: str) -> dict[str, Any]:
 
 
 def _convert(key: str, value: Any, kind: Any, source: str) -> Any:
-    def wrong(rule: str) -> SettingsError:
-        return SettingsError(f"{source} sets {key} to {value!r}; it must be {rule}.", field=key)
+    try:
+        return CONVERTERS[kind](key, value)
+    except ValueError as rule:
+        raise SettingsError(
+            f"{source} sets {key} to {value!r}; it must be {rule}.", field=key
+        ) from None
 
-    if kind is bool:
-        if not isinstance(value, bool):
-            raise wrong("true or false")
-        return value
-    if kind in (int, float):
-        number_types = int if kind is int else (int, float)
-        minimum = 1 if key in AT_LEAST_ONE else 0
-        if isinstance(value, bool) or not isinstance(value, number_types) or value < minimum:
-            raise wrong(f"{'a whole number' if kind is int else 'a number'} from {minimum} up")
-        return kind(value)
-    if kind is Path:
-        if not isinstance(value, (str, Path)) or not str(value):
-            raise wrong("a folder")
+
+def _switch(_key: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def _whole_number(key: str, value: Any) -> int:
+    minimum = 1 if key in AT_LEAST_ONE else 0
+    if type(value) is not int or value < minimum:
+        raise ValueError(f"a whole number from {minimum} up")
+    return value
+
+
+def _seconds(_key: str, value: Any) -> float:
+    if type(value) not in (int, float) or not 0 < value <= MOST_SECONDS:
+        raise ValueError(f"a number of seconds above 0, at most {MOST_SECONDS}")
+    return float(value)
+
+
+def _folder(_key: str, value: Any) -> Path:
+    if not isinstance(value, (str, Path)) or not str(value):
+        raise ValueError("a folder")
+    try:
         return Path(value).expanduser()
-    if kind is str:
-        if value not in PRECISIONS:
-            raise wrong(f"one of {', '.join(PRECISIONS)}")
-        return value
-    if isinstance(value, str):
-        value = [value]
-    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
-        raise wrong("a list of names")
-    return tuple(value)
+    except RuntimeError:
+        raise ValueError("a folder without '~', for there is no home folder here") from None
+
+
+def _precision(_key: str, value: Any) -> str:
+    if value not in PRECISIONS:
+        raise ValueError(f"one of {', '.join(PRECISIONS)}")
+    return str(value)
+
+
+def _names(_key: str, value: Any) -> tuple[str, ...]:
+    names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise ValueError("a list of names")
+    return tuple(names)
+
+
+CONVERTERS: dict[Any, Callable[[str, Any], Any]] = {
+    bool: _switch,
+    int: _whole_number,
+    float: _seconds,
+    Path: _folder,
+    str: _precision,
+    tuple[str, ...]: _names,
+}

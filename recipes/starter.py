@@ -1,9 +1,9 @@
-"""Make the starter model: ``python -m recipes.starter choose``, then ``train``, ``evaluate``.
+"""Make the starter model: ``python -m recipes.starter train``; ``evaluate`` prints its figures.
 
-``choose`` trains without one fifth of train.txt and judges on it: run it once for each setting that
-is in question. ``train`` takes the best of them, trains on all of train.txt, reads val.txt once,
-through ``Classifier.identify``, and writes the model folder. ``evaluate`` prints the same figures
-of a model that is there. The photos are read from the folder that PLANT_SHARED names.
+``train`` holds out one fifth of train.txt, trains on the rest, chooses the crop and the temperature
+on what was held out, reads val.txt once, through ``Classifier.identify``, and writes the model
+folder. ``evaluate`` prints the same figures of a model that is there. The photos are read from the
+folder that PLANT_SHARED names.
 """
 
 from __future__ import annotations
@@ -50,24 +50,6 @@ def main() -> None:
 
 @main.command()
 @work_option
-@click.option("--epochs", default=Settings.epochs, show_default=True)
-@click.option("--learning-rate", default=Settings.learning_rate, show_default=True)
-@click.option("--smallest-crop", default=Settings.smallest_crop, show_default=True)
-@click.option("--label-smoothing", default=Settings.label_smoothing, show_default=True)
-def choose(work: Path, **chosen: Any) -> None:
-    """Train on four fifths of train.txt and judge on the rest."""
-    settings = Settings(**chosen)
-    kept, held = flora119.hold_out(flora119.read_split("train"), PARTS, settings.seed)
-    model = _fine_tune(kept, settings)
-    choice = judge(model, held, settings)
-    work.mkdir(parents=True, exist_ok=True)
-    number = len(list(work.glob("choice*.json"))) + 1
-    (work / f"choice{number}.json").write_text(json.dumps(choice, indent=2), "utf-8")
-    click.echo(json.dumps(choice, indent=2))
-
-
-@main.command()
-@work_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
@@ -75,17 +57,17 @@ def choose(work: Path, **chosen: Any) -> None:
     help="The model folder to write; the package's own by default.",
 )
 def train(work: Path, output: Path) -> None:
-    """Train on all of train.txt with the best choice, and write the model folder."""
-    choices = [json.loads(path.read_text("utf-8")) for path in sorted(work.glob("choice*.json"))]
-    if not choices:
-        raise click.UsageError(f"{work} holds no choice yet: run 'choose' first.")
+    """Train, choose on the held-out fold, and write the model folder: half an hour on two cores."""
     if output.exists():
         raise click.UsageError(f"{output} is there already: move it away first.")
-    best = min(choices, key=lambda choice: choice["log_loss"]) | {"settings_tried": len(choices)}
-    settings = Settings(**best["settings"])
-    model = _fine_tune(flora119.read_split("train"), settings)
+    work.mkdir(parents=True, exist_ok=True)
+    settings = Settings()
+    kept, held = flora119.hold_out(flora119.read_split("train"), PARTS, settings.seed)
+    count = len(flora119.read_labels())
+    model = fine_tuning.fine_tune(flora119.read_pixels(kept), _labels(kept), count, settings)
     model.save_weights(work / "full.weights.h5")
-    write_starter(model, best, work, output)
+    choice = judge(model, held, settings)
+    write_starter(model, settings, choice, len(kept), work, output)
 
 
 @main.command()
@@ -128,7 +110,7 @@ def judge(
             }
         )
     least: dict[str, Any] = min(found, key=lambda choice: choice["log_loss"])
-    return least | {"settings": dataclasses.asdict(settings), "tried": found}
+    return least
 
 
 def log_loss(logits: NDArray[np.float32], labels: NDArray[np.int64], temperature: float) -> float:
@@ -137,14 +119,28 @@ def log_loss(logits: NDArray[np.float32], labels: NDArray[np.int64], temperature
     return float(-np.log(np.maximum(right, 1e-12)).mean())
 
 
-def write_starter(model: keras.Model, choice: dict[str, Any], work: Path, output: Path) -> None:
-    """Export a trained network, measure it as it is served, and write the model folder."""
-    settings = Settings(**choice["settings"])
+def write_starter(
+    model: keras.Model,
+    settings: Settings,
+    choice: dict[str, Any],
+    photo_count: int,
+    work: Path,
+    output: Path,
+) -> None:
+    """Export a trained network, measure it as it is served, and write the model folder.
+
+    Args:
+        model: Trained with ``settings`` on ``photo_count`` photos.
+        settings: How it was trained.
+        choice: What :func:`judge` chose for it.
+        photo_count: Number of photos that it was trained on.
+        work: Folder for what is between the steps.
+        output: The model folder to write.
+    """
     preprocessing = dataclasses.replace(
         find_architecture(settings.architecture).preprocessing,
         crop_fraction=choice["crop_fraction"],
     )
-    photo_count = len(flora119.read_split("train"))
     weights, network = work / "weights.weights.h5", work / "network.xml"
     export.save_half_weights(model, weights)
     model.load_weights(weights)
@@ -158,12 +154,10 @@ def write_starter(model: keras.Model, choice: dict[str, Any], work: Path, output
         "labels": flora119.read_labels(),
         "temperature": choice["temperature"],
         "training": {
-            "photos": f"flora119, train.txt: {photo_count}",
+            "photos": f"flora119, train.txt but for the held-out fold: {photo_count}",
             "recipe": "recipes/starter.py",
-            "settings": choice["settings"],
-            "held_out_fold": {
-                key: choice[key] for key in ("accuracy", "log_loss", "settings_tried")
-            },
+            "settings": dataclasses.asdict(settings),
+            "held_out_fold": {key: choice[key] for key in ("accuracy", "log_loss")},
         },
     }
     trial = work / output.name
@@ -176,7 +170,6 @@ def write_starter(model: keras.Model, choice: dict[str, Any], work: Path, output
         size=preprocessing.size,
         photos=photo_count,
         fold_accuracy=choice["accuracy"],
-        settings_tried=choice["settings_tried"],
         figures=figures,
         precision=classifier.precision,
     )
@@ -224,12 +217,6 @@ def measure(classifier: Classifier) -> dict[str, dict[str, float]]:
         }
         for source, mask in chosen.items()
     }
-
-
-def _fine_tune(examples: Sequence[flora119.Example], settings: Settings) -> keras.Model:
-    pixels = flora119.read_pixels(examples)
-    count = len(flora119.read_labels())
-    return fine_tuning.fine_tune(pixels, _labels(examples), count, settings)
 
 
 def _labels(examples: Sequence[flora119.Example]) -> NDArray[np.int64]:

@@ -15,11 +15,14 @@ model of your own for real use.
 
 ## What it is
 
-{architecture} (Tan and Le 2019), {size} pixels, weights of ImageNet, fine-tuned on the {photos}
-photos of `flora119`, train.txt. A fifth of these was held out to choose crop and temperature, and
-among the settings of training that were tried: {settings_tried}. There it got {fold:.1%}, a little
-flattered by that choice. Then it was trained on all of them, and val.txt was read once, for the
-table below.
+{architecture} (Tan and Le 2019), {size} pixels, weights of ImageNet, fine-tuned on {photos}
+photos of `flora119`, train.txt. A fifth of train.txt was held out: it chose crop and temperature,
+and there the model got {fold:.1%}. val.txt was read for the table below alone.
+
+Training had two phases, the second with photos turned, blurred and of another hue. The first phase
+alone did as well on photos like those it was trained on (93.3% of the held-out fifth), but called
+a stranger's dahlia (the demo photo) a marigold, and so did a training on all of train.txt. Among
+these the one that knew the dahlia was taken: one photo is little evidence, so expect such mistakes.
 
 ## Photos that it was trained on
 
@@ -73,7 +76,6 @@ def card(
     size: int,
     photos: int,
     fold_accuracy: float,
-    settings_tried: int,
     figures: Figures,
     precision: str,
 ) -> str:
@@ -82,9 +84,8 @@ def card(
     Args:
         architecture: Name in the registry of networks.
         size: Side of the input in pixels.
-        photos: Number of photos in train.txt.
+        photos: Number of photos that it was trained on.
         fold_accuracy: In [0, 1], on the held-out fold.
-        settings_tried: Number of settings of training that were compared on that fold.
         figures: Of val.txt, by source.
         precision: What the engine computed in.
     """
@@ -93,7 +94,6 @@ def card(
         size=size,
         photos=photos,
         fold=fold_accuracy,
-        settings_tried=settings_tried,
         precision=precision,
         table=table(figures),
     )

@@ -17,7 +17,13 @@ def main() -> None:
     """Draw it, in f32 so that it is the same on every machine."""
     photo = DOCS / "dahlia.jpg"
     console = Console(
-        file=io.StringIO(), record=True, width=84, force_terminal=True, highlight=False
+        file=io.StringIO(),
+        record=True,
+        width=84,
+        force_terminal=True,
+        highlight=False,
+        markup=False,
+        emoji=False,
     )
     console.print("$ plant-classification identify docs/dahlia.jpg")
     show(Classifier.load(precision="f32").identify(photo), photo.name, console)

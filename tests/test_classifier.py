@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
 import io
 import json
 import math
@@ -207,13 +208,36 @@ def test_an_array_of_another_form_is_refused(starter: Classifier, photos: np.nda
 def test_a_model_is_loaded_by_name_or_folder(tmp_path: Path, flower: Path) -> None:
     settings = load_settings(models_dir=tmp_path)
     shutil.copytree(STARTER_FOLDER, tmp_path / "mine")
-    for model in ("mine", tmp_path / "mine", str(tmp_path / "mine")):
+    for model in ("mine", tmp_path / "mine", f"{tmp_path}/mine/"):
         classifier = Classifier.load(model, settings=settings)
         assert classifier.folder.path == tmp_path / "mine"
     with pytest.raises(UnknownModelError, match="there are: mine, starter"):
         Classifier.load("other", settings=settings)
     with pytest.raises(ModelFolderError, match="not a model folder"):
         Classifier.load(tmp_path, settings=settings)
+
+
+def rewritten(folder: Path, name: str, content: bytes, **changes: object) -> Path:
+    """A copy of the starter with another file, whose size and checksum are right."""
+    shutil.copytree(STARTER_FOLDER, folder)
+    (folder / name).write_bytes(content)
+    manifest = json.loads((folder / "model.json").read_text()) | changes
+    digest = hashlib.sha256(content).hexdigest()
+    manifest["files"][name] = {"bytes": len(content), "sha256": digest}
+    (folder / "model.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_a_network_that_is_none_is_refused(tmp_path: Path) -> None:
+    folder = rewritten(tmp_path / "mine", "network.xml", b"<net/>")
+    with pytest.raises(ModelFolderError, match=r"network\.xml cannot be used"):
+        Classifier.load(folder)
+
+
+def test_other_labels_than_outputs_are_refused(tmp_path: Path) -> None:
+    folder = rewritten(tmp_path / "mine", "labels.csv", b"label\nRosa canina\n", labels=1)
+    with pytest.raises(ModelFolderError, match=r"has 119 outputs for 1 labels"):
+        Classifier.load(folder)
 
 
 @pytest.mark.parametrize("name", ["network.bin", "network.xml", "labels.csv"])

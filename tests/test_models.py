@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -41,6 +42,11 @@ def write(path: Path, **changes: Any) -> None:
         "files": {name: sources / name for name in ("network.xml", "network.bin")},
     }
     write_model_folder(path, **arguments | changes)
+
+
+def rule(**changes: Any) -> dict[str, Any]:
+    """A rule of preprocessing as model.json has it, with some values changed."""
+    return Preprocessing(224).to_dict() | changes
 
 
 def date(path: Path, when: datetime) -> None:
@@ -94,19 +100,22 @@ def test_a_name_that_cannot_be_a_folder_everywhere_is_refused(tmp_path: Path, na
 
 def test_a_changed_file_is_refused_when_it_is_needed(tmp_path: Path) -> None:
     write(tmp_path / "mine")
-    (tmp_path / "mine/labels.csv").write_text("label\nRosa sp.\nRosa canina\n")
+    content = (tmp_path / "mine/labels.csv").read_text()
+    (tmp_path / "mine/labels.csv").write_text(content.replace("Bellis", "Bellix"))
     with pytest.raises(ModelFolderError, match=r"labels.csv is not the file .* SHA-256"):
         read_model_folder(tmp_path / "mine").labels()
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     write(tmp_path / "mine")
-    (tmp_path / "mine/network.bin").unlink()
     model = read_model_folder(tmp_path / "mine")
-    with pytest.raises(ModelFolderError, match=r"network.bin cannot be read"):
-        model.file("network.bin")
     with pytest.raises(ModelFolderError, match="names no file"):
         model.file("../../etc/passwd")
+    (tmp_path / "mine/network.bin").unlink()
+    with pytest.raises(ModelFolderError, match=r"network.bin cannot be read"):
+        model.file("network.bin")
+    with pytest.raises(ModelFolderError, match=r"network.bin is missing"):
+        read_model_folder(tmp_path / "mine")
 
 
 @pytest.mark.parametrize(
@@ -117,8 +126,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ({"temperature": 0}, "the temperature must be above 0"),
         ({"labels": 3}, "holds 2 labels, and model.json says 3"),
         ({"preprocessing": {"size": 0}}, "lacks the field|cannot be used"),
+        ({"preprocessing": rule(size=10**9)}, "size must be a whole number from 1 to 4096"),
+        ({"preprocessing": rule(size=224.5)}, "size must be a whole number"),
+        ({"preprocessing": rule(mean=[1e999] * 3)}, "mean and scale must be finite|not a number"),
+        ({"metrics": {"top_1": float("nan")}}, "NaN is not a number"),
+        ({"labels": 10**400}, "cannot be used|holds 2 labels"),
+        ({"files": {}}, "does not name labels.csv and network.bin and network.xml"),
         ({"files": []}, "cannot be used"),
         ({"files": None}, "cannot be used"),
+        ({"files": {"network.bin": "abc"}}, "cannot be used"),
     ],
 )
 def test_a_wrong_manifest_is_refused_in_words(
@@ -131,7 +147,11 @@ def test_a_wrong_manifest_is_refused_in_words(
         read_model_folder(tmp_path / "mine").labels()
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff\xfe", b'{"format": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"{", b"\xff\xfe", b'{"format": 1}', b"[" * 100_000, b" " * 2_000_000],
+    ids=["empty", "list", "cut", "bytes", "bare", "deep", "huge"],
+)
 def test_a_manifest_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.json").write_bytes(content)
     with pytest.raises(ModelFolderError, match=r"model\.json"):
@@ -143,19 +163,54 @@ def test_the_newest_complete_model_answers_by_its_own_date(tmp_path: Path) -> No
     for name, days in (("default_imagenet", 9), ("2024-01-01_000000", 1), ("abc", 5)):
         write(tmp_path / name)
         date(tmp_path / name, now - timedelta(days=days))
-    assert find_model(None, tmp_path).path.name == "2024-01-01_000000"
-    assert find_model("abc", tmp_path).path.name == "abc"
+    assert find_model(None, tmp_path).name == "2024-01-01_000000"
+    assert find_model("abc", tmp_path).name == "abc"
     write(tmp_path / "newest")
-    assert find_model(None, tmp_path).path.name == "newest"
+    assert find_model(None, tmp_path).name == "newest"
     (tmp_path / "newest/model.json").unlink()
-    assert find_model(None, tmp_path).path.name == "2024-01-01_000000"
+    assert find_model(None, tmp_path).name == "2024-01-01_000000"
+
+
+def test_a_model_that_is_being_copied_is_not_chosen_yet(tmp_path: Path) -> None:
+    write(tmp_path / "mine")
+    write(tmp_path / "newer")
+    date(tmp_path / "newer", datetime.now(timezone.utc) + timedelta(days=1))
+    whole = (tmp_path / "newer/network.bin").read_bytes()
+    (tmp_path / "newer/network.bin").write_bytes(whole[:5])
+    assert find_model(None, tmp_path).name == "mine"
+    (tmp_path / "newer/network.bin").write_bytes(whole)
+    assert find_model(None, tmp_path).name == "newer"
+
+
+def test_a_manifest_that_is_no_plain_file_is_passed_over_without_waiting(tmp_path: Path) -> None:
+    (tmp_path / "pipe").mkdir()
+    os.mkfifo(tmp_path / "pipe/model.json")
+    (tmp_path / "zero").mkdir()
+    (tmp_path / "zero/model.json").symlink_to("/dev/zero")
+    models, faults = list_models(tmp_path)
+    assert [model.name for model in models] == [STARTER]
+    assert all("not a plain file" in str(fault) for fault in faults)
+    assert len(faults) == 2
+
+
+def test_the_starters_name_cannot_be_taken(tmp_path: Path) -> None:
+    write(tmp_path / STARTER)
+    models, faults = list_models(tmp_path)
+    assert [model.path for model in models] == [STARTER_FOLDER]
+    assert "starter is passed over" in str(faults[-1])
+
+
+def test_a_models_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "models").touch()
+    with pytest.raises(ModelFolderError, match="where models are kept, cannot be read"):
+        list_models(tmp_path / "models")
 
 
 def test_a_folder_in_the_making_is_not_a_model(tmp_path: Path) -> None:
     write(tmp_path / "mine")
     shutil.copytree(tmp_path / "mine", tmp_path / "other.partial")
     models, faults = list_models(tmp_path)
-    assert [model.path.name for model in models] == ["mine", STARTER]
+    assert [model.name for model in models] == ["mine", STARTER]
     assert [fault.field for fault in faults] == ["sources"]
 
 
@@ -170,7 +225,7 @@ def test_an_unknown_name_is_refused_with_those_that_exist(tmp_path: Path) -> Non
         find_model("../mine", tmp_path)
     with pytest.raises(UnknownModelError, match=r"no checkpoint 'x.h5'; there is: network.xml"):
         find_model("mine", tmp_path, "x.h5")
-    assert find_model("mine", tmp_path, "network.xml").path.name == "mine"
+    assert find_model("mine", tmp_path, "network.xml").name == "mine"
 
 
 def test_a_damaged_model_asked_for_by_name_says_what_is_wrong(tmp_path: Path) -> None:

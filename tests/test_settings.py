@@ -30,14 +30,16 @@ def test_later_sources_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert settings.precision == "auto"
 
 
-def test_a_list_in_the_environment_may_be_yaml_or_one_name(
+def test_a_list_in_the_environment_may_be_yaml_or_names_parted_by_commas(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("PLANT_CLASSIFICATION_MODELS_DIR", "/models #1")
     monkeypatch.setenv("PLANT_CLASSIFICATION_URL_HOSTS", "[a.example, b.example]")
-    monkeypatch.setenv("PLANT_CLASSIFICATION_URL_PRIVATE_HOSTS", "127.0.0.1:8080")
+    monkeypatch.setenv("PLANT_CLASSIFICATION_URL_PRIVATE_HOSTS", "127.0.0.1:80,h:81")
     settings = load_settings()
     assert settings.url_hosts == ("a.example", "b.example")
-    assert settings.url_private_hosts == ("127.0.0.1:8080",)
+    assert settings.url_private_hosts == ("127.0.0.1:80", "h:81")
+    assert settings.models_dir == Path("/models #1")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,11 @@ def test_a_list_in_the_environment_may_be_yaml_or_one_name(
         ("max_photos: none", "max_photos to 'none'; it must be a whole number from 1 up"),
         ("max_photos: 0", "a whole number from 1 up"),
         ("max_photos: true", "a whole number from 1 up"),
-        ("url_seconds: -1", "a number from 0 up"),
+        ("url_seconds: -1", "a number of seconds above 0"),
+        ("deadline_seconds: .inf", "a number of seconds above 0, at most 86400"),
+        ("deadline_seconds: 0", "a number of seconds above 0"),
+        ("models_dir: ~nobody-of-this-name/models", "a folder without '~'"),
+        ("models_dir: 2024-13-45", "is not YAML"),
         ("allow_urls: 1", "true or false"),
         ("precision: f16", "one of auto, f32, bf16"),
         ("url_hosts: 3", "a list of names"),

@@ -114,6 +114,50 @@ def test_a_child_killed_between_two_requests_is_replaced_unnoticed(
     supervisor.close()
 
 
+def test_an_interrupted_request_leaves_no_answer_to_the_next_one(
+    tmp_path: Path, flower: Path
+) -> None:
+    program = (
+        "import signal, sys, threading\n"
+        "from plant_classification.inference import Request, Supervisor\n"
+        "from plant_classification.settings import load_settings\n"
+        "supervisor = Supervisor(load_settings())\n"
+        "supervisor.warm()\n"
+        "photo = sys.argv[1]\n"
+        "interrupt = threading.Timer(0.1, signal.raise_signal, [signal.SIGINT])\n"
+        "interrupt.start()\n"
+        "try:\n"
+        "    while True:\n"
+        "        supervisor.identify(Request([photo] * 5, crops=10))\n"
+        "except KeyboardInterrupt:\n"
+        "    print(len(supervisor.identify(Request([photo])).photos))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, flower],
+        env=os.environ | {"PLANT_CLASSIFICATION_MODELS_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    assert done.stdout == "1\n"
+
+
+def test_a_request_that_waits_too_long_for_its_turn_is_told_to_come_back(
+    settings: Settings, silent_server: str
+) -> None:
+    settings = dataclasses.replace(
+        settings, url_private_hosts=(silent_server,), url_seconds=600, deadline_seconds=5
+    )
+    supervisor = Supervisor(settings)
+    waiting = Request([Url(f"http://{silent_server}/photo.jpg")])
+    with ThreadPoolExecutor(3) as pool:
+        pending = [pool.submit(supervisor.identify, waiting) for _ in range(3)]
+        errors = {type(request.exception(60)) for request in pending}
+    assert errors == {DeadlineError, UnavailableError}
+    supervisor.close()
+
+
 def test_the_deadline_ends_the_work_and_the_next_request_is_answered(
     settings: Settings, flower: Path, silent_server: str
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_bare_list_of_labels_is_enough() -> None:
             r"labels.csv, line 3: .*no label",
         ),
         ("label\nBellis perennis\nRosa,too many\n", r"labels.csv, line 3"),
+        ("label,species\nBellis perennis\n", r"labels.csv, line 2: .*as many fields"),
         ('label\n"Bellis perennis\n', r"labels.csv, line 2"),
         ("label\n123\n", r"labels.csv, line 2: '123' is not a scientific name"),
     ],

@@ -71,10 +71,8 @@ def identify(
     from plant_classification.settings import load_settings
 
     settings = load_settings(models_dir=models_dir)
-    known = model if model and Path(model).name != model else None
-    classifier = Classifier.load(
-        known or find_model(model, settings.models_dir).path, settings=settings
-    )
+    newest = find_model(None, settings.models_dir).path if model is None else model
+    classifier = Classifier.load(newest, settings=settings)
     failed = False
     for group in [photos] if observation else [[photo] for photo in photos]:
         name = ", ".join(Path(photo).name for photo in group)
@@ -89,7 +87,7 @@ def identify(
             if as_json:
                 click.echo(json.dumps(answer.to_dict(), ensure_ascii=False, allow_nan=False))
             else:
-                show(answer, name, Console(highlight=False))
+                show(answer, name, Console(highlight=False, markup=False, emoji=False))
     if failed:
         ctx.exit(1)
 

@@ -35,9 +35,9 @@ def list_command(models_dir: Path | None) -> None:
     for model in found:
         created = f"{model.created:%Y-%m-%d %H:%M}"
         table.add_row(
-            model.path.name, created, model.architecture, str(model.label_count), model.version
+            model.name, created, model.architecture, str(model.label_count), model.version
         )
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False, emoji=False).print(table)
     for fault in faults:
         click.echo(f"Left out: {fault}", err=True)
 
@@ -51,7 +51,7 @@ def show(name: str, models_dir: Path | None) -> None:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     model = find_model(name, load_settings(models_dir=models_dir).models_dir)
     console.print(Markdown(_card(model)))
     console.print(Markdown(f"## The {model.label_count} labels"))
@@ -61,7 +61,7 @@ def show(name: str, models_dir: Path | None) -> None:
 def _card(model: ModelFolder) -> str:
     from plant_classification.models.folder import CARD
 
-    if CARD in model.checksums:
+    if CARD in model.files:
         return model.file(CARD).read_text("utf-8")
     figures = "\n".join(f"- {name}: {value}" for name, value in model.metrics.items())
     return f"# {model.name}\n\n{model.architecture}, {model.label_count} labels.\n\n{figures}"

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.models import ModelFolder
-from plant_classification.photos import Photo
 from plant_classification.taxonomy import Label, Rank
 from plant_classification.trust import SafeAnswer, safe_answer
 
@@ -108,8 +107,7 @@ def answer_of(
     labels: Sequence[Label],
     ranks: Sequence[Rank],
     *,
-    photos: Sequence[Photo],
-    organs: Sequence[str | None],
+    photos: Sequence[SeenPhoto],
     model: ModelFolder,
     top_k: int,
     confidence: float,
@@ -122,7 +120,6 @@ def answer_of(
         labels: The model's labels.
         ranks: The ranks of these labels.
         photos: The photos of the observation.
-        organs: One for each photo, or None.
         model: The model that answered.
         top_k: How many labels, genera and families to list.
         confidence: For the safe answer, in (0, 1].
@@ -139,10 +136,7 @@ def answer_of(
         safe_answer=safe_answer(
             [(name, taxa, shares) for name, (taxa, shares) in sums.items()], confidence
         ),
-        photos=tuple(
-            SeenPhoto(photo.name, photo.width, photo.height, photo.format, photo.sha256, organ)
-            for photo, organ in zip(photos, organs, strict=True)
-        ),
+        photos=tuple(photos),
         model=model,
         warnings=tuple(warnings),
     )

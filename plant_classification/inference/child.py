@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -28,6 +29,8 @@ def main(descriptor: int) -> None:
     First comes the ``Settings``; then each message is a ``Request`` to identify, or the name of a
     model to load (None for the newest).
     """
+    # Ctrl-C in a terminal reaches the child too; it ends with its parent.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     connection = Connection(descriptor)
     settings: Settings = connection.recv()

@@ -14,7 +14,7 @@ from plant_classification.errors import (
     ModelFolderError,
     PlantClassificationError,
 )
-from plant_classification.inference.answer import Answer, answer_of
+from plant_classification.inference.answer import Answer, SeenPhoto, answer_of
 from plant_classification.inference.engine import Engine
 from plant_classification.models import STARTER, ModelFolder, find_model, read_model_folder
 from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
@@ -45,7 +45,15 @@ class Classifier:
         self._settings = settings
         self._ranks = ranks_of(self.labels)
         folder.file(NETWORK_WEIGHTS)
-        self._engine = Engine(folder.file(NETWORK), folder.preprocessing, precision, threads)
+        network = folder.file(NETWORK)
+        try:
+            self._engine = Engine(network, folder.preprocessing, precision, threads)
+        except (RuntimeError, TypeError) as error:  # what OpenVINO raises
+            raise ModelFolderError(f"{network} cannot be used: {error}") from None
+        if self._engine.label_count != len(self.labels):
+            raise ModelFolderError(
+                f"{network} has {self._engine.label_count} outputs for {len(self.labels)} labels."
+            )
         self.precision = self._engine.precision
 
     @classmethod
@@ -69,9 +77,12 @@ class Classifier:
             ModelFolderError: The folder is incomplete or damaged.
         """
         settings = settings or load_settings()
-        folder = Path(name_or_folder)
-        if isinstance(name_or_folder, Path) or len(folder.parts) > 1:
-            model = read_model_folder(folder)
+        if (
+            isinstance(name_or_folder, Path)
+            or "/" in name_or_folder
+            or name_or_folder in (".", "..")
+        ):
+            model = read_model_folder(Path(name_or_folder).resolve())
         else:
             model = find_model(name_or_folder, settings.models_dir)
         return cls(model, settings, precision or settings.precision, settings.threads)
@@ -103,22 +114,24 @@ class Classifier:
         if isinstance(photos, (str, bytes, Path, np.ndarray, photo_files.Upload, photo_files.Url)):
             photos = [photos]
         check_request(len(photos), organs, top_k, crops, confidence, self._settings.max_photos)
-        shorter_side = self.folder.preprocessing.shorter_side(crops)
-        read = [self._read(place, photo, shorter_side) for place, photo in enumerate(photos)]
-        mean = np.mean([self._probabilities(photo.pixels, crops) for photo in read], axis=0)
+        # One after another, so that only one photo's pixels are in memory.
+        looks = [
+            self._look(place, photo, organs[place] if organs else None, crops)
+            for place, photo in enumerate(photos)
+        ]
+        seen = [photo for photo, _ in looks]
         return answer_of(
-            mean,
+            np.mean([shares for _, shares in looks], axis=0),
             self.labels,
             self._ranks,
-            photos=read,
-            organs=organs or [None] * len(read),
+            photos=seen,
             model=self.folder,
             top_k=top_k,
             confidence=confidence,
             warnings=[
                 f"{photo.name} is small ({photo.width} x {photo.height} pixels): "
                 "a larger photo gets a better answer."
-                for photo in read
+                for photo in seen
                 if min(photo.width, photo.height) < self.folder.preprocessing.size // 2
             ],
         )
@@ -146,12 +159,26 @@ class Classifier:
         """
         return np.asarray(self._run(photos)[1].mean(axis=(1, 2)))
 
-    def _read(self, place: int, photo: photo_files.Source, shorter_side: int) -> photo_files.Photo:
+    def _look(
+        self, place: int, source: photo_files.Source, organ: str | None, crops: int
+    ) -> tuple[SeenPhoto, NDArray[np.float64]]:
+        """Read a photo; what is kept of it, and its probabilities ``float64 (labels,)``."""
+        preprocessing = self.folder.preprocessing
         try:
-            return photo_files.read(photo, self._settings, shorter_side=shorter_side)
+            photo = photo_files.read(
+                source, self._settings, shorter_side=preprocessing.shorter_side(crops)
+            )
         except PlantClassificationError as error:
             error.field = error.field or f"photos[{place}]"
             raise
+        logits, _ = self._engine(preprocessing.apply(photo.pixels, crops))
+        if not np.isfinite(logits).all():
+            raise ModelFolderError(
+                f"{self.folder.path} answers with NaN or infinity; train it anew."
+            )
+        shares = probabilities(logits, self.folder.temperature).mean(axis=0)
+        seen = SeenPhoto(photo.name, photo.width, photo.height, photo.format, photo.sha256, organ)
+        return seen, np.asarray(shares)
 
     def _run(self, photos: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if photos.ndim != 4 or photos.shape[-1] != 3 or photos.dtype != np.uint8 or not len(photos):
@@ -162,14 +189,6 @@ class Classifier:
             )
         apply = self.folder.preprocessing.apply
         return self._engine(np.concatenate([apply(photo) for photo in photos]))
-
-    def _probabilities(self, pixels: NDArray[np.uint8], crops: int) -> NDArray[np.float64]:
-        logits, _ = self._engine(self.folder.preprocessing.apply(pixels, crops))
-        if not np.isfinite(logits).all():
-            raise ModelFolderError(
-                f"{self.folder.path} answers with NaN or infinity; train it anew."
-            )
-        return np.asarray(probabilities(logits, self.folder.temperature).mean(axis=0))
 
 
 def check_request(

@@ -94,6 +94,7 @@ class Engine:
         )
         self._request = compiled.create_infer_request()
         self._outputs = [compiled.output("logits"), compiled.output("features")]
+        self.label_count = int(self._outputs[0].shape[-1])
         self._lock = threading.Lock()
 
     def __call__(

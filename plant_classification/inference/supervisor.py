@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import multiprocessing
-import subprocess  # nosec B404: it starts this very interpreter
+import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from plant_classification.errors import DeadlineError, PlantClassificationError, UnavailableError
@@ -78,38 +78,59 @@ class Supervisor:
             self._end()
 
     def _call(self, message: Request | str | None) -> Any:
-        with self._turn:
-            if self._connection.poll() or self._child.poll() is not None:
-                self._restart()  # between requests the end is all that there is to read
-            late = threading.Event()
-            timer = threading.Timer(self.settings.deadline_seconds, self._pass_deadline, [late])
-            timer.daemon = True
-            timer.start()
-            try:
-                self._connection.send(message)
-                result = self._connection.recv()
-            except (EOFError, OSError):
-                self._restart()
-                if late.is_set():
-                    seconds = self.settings.deadline_seconds
-                    raise DeadlineError(
-                        f"No answer within {seconds:g} seconds; the work was ended."
-                    ) from None
-                raise UnavailableError(
-                    "The inference process died (out of memory, or killed); send the photo again."
-                ) from None
-            finally:
-                timer.cancel()
-                timer.join()
-            if late.is_set():
-                self._restart()
+        if not self._turn.acquire(timeout=self.settings.deadline_seconds):
+            raise UnavailableError("Too many requests are waiting; send the photo again later.")
+        try:
+            result = self._exchange(message)
+        finally:
+            self._turn.release()
         if isinstance(result, PlantClassificationError):
             raise result
         return result
 
-    def _pass_deadline(self, late: threading.Event) -> None:
-        late.set()
-        self._child.kill()
+    def _exchange(self, message: Request | str | None) -> Any:
+        """Send to the child and wait for what it sends back; a child that failed is replaced."""
+        # Between requests the end is all that there is to read.
+        if self._connection.closed or self._connection.poll() or self._child.poll() is not None:
+            self._restart()
+        late = threading.Event()
+        try:
+            with self._deadline(late):
+                self._connection.send(message)
+                result = self._connection.recv()
+        except (EOFError, OSError):
+            self._restart()
+            if late.is_set():
+                raise DeadlineError(
+                    f"No answer within {self.settings.deadline_seconds:g} seconds; "
+                    "the work was ended."
+                ) from None
+            raise UnavailableError(
+                "The inference process died (out of memory, or killed); send the photo again."
+            ) from None
+        except BaseException:
+            self._restart()  # or the next caller would get the answer to this message
+            raise
+        if late.is_set():
+            self._restart()
+        return result
+
+    @contextlib.contextmanager
+    def _deadline(self, late: threading.Event) -> Iterator[None]:
+        """Kill the child at the deadline: that ends a blocked send as well as a long wait."""
+
+        def end() -> None:
+            late.set()
+            self._child.kill()
+
+        timer = threading.Timer(self.settings.deadline_seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
 
     def _start(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
@@ -119,14 +140,25 @@ class Supervisor:
             f"child.main({theirs.fileno()})"
         )
         with theirs:
-            self._child = subprocess.Popen(  # nosec B603
-                [sys.executable, "-c", command], stdin=subprocess.PIPE, pass_fds=[theirs.fileno()]
-            )
+            try:
+                self._child = subprocess.Popen(
+                    [sys.executable, "-c", command],
+                    stdin=subprocess.PIPE,
+                    pass_fds=[theirs.fileno()],
+                )
+            except OSError:
+                self._connection.close()
+                raise
         self._connection.send(self.settings)
 
     def _restart(self) -> None:
         self._end()
-        self._start()
+        try:
+            self._start()
+        except OSError as error:
+            raise UnavailableError(
+                f"The inference process cannot be started ({error.strerror}); try again later."
+            ) from None
 
     def _end(self) -> None:
         self._child.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 
 from plant_classification.errors import ModelFolderError, UnknownModelError
@@ -17,11 +18,16 @@ def list_models(models_dir: Path) -> tuple[list[ModelFolder], list[ModelFolderEr
     Returns:
         The complete ones, the newest first by its own date and the starter last; and what is wrong
         with the folders that are not complete, each with the folder's name as its ``field``.
+
+    Raises:
+        ModelFolderError: The folder of models cannot be read.
     """
     models, faults = [], []
-    folders = sorted(models_dir.iterdir()) if models_dir.is_dir() else []
-    for path in folders:
-        if path.is_dir() and not path.name.startswith(".") and path.suffix != PARTIAL:
+    for path in _folders(models_dir):
+        if path.name == STARTER:
+            fault = f"{path} is passed over: {STARTER!r} is the model of the package; rename it."
+            faults.append(ModelFolderError(fault))
+        else:
             try:
                 models.append(read_model_folder(path))
             except ModelFolderError as fault:
@@ -43,15 +49,34 @@ def find_model(name: str | None, models_dir: Path, checkpoint: str | None = None
         if found is None and fault.field == name:
             raise fault
     if found is None:
-        names = ", ".join(model.path.name for model in models)
-        raise UnknownModelError(f"There is no model {name!r}; there are: {names}.", field="model")
+        names = ", ".join(model.name for model in models)
+        raise UnknownModelError(
+            f"There is no model {reprlib.repr(name)}; there are: {names}.", field="model"
+        )
     if checkpoint not in (None, NETWORK):
         raise UnknownModelError(
-            f"Model {found.path.name!r} has no checkpoint {checkpoint!r}; there is: {NETWORK}.",
+            f"Model {found.name!r} has no checkpoint {reprlib.repr(checkpoint)}; "
+            f"there is: {NETWORK}.",
             field="ckpt_name",
         )
     return found
 
 
+def _folders(models_dir: Path) -> list[Path]:
+    """The folders that may be models; a folder that is not there holds none."""
+    try:
+        return [
+            path
+            for path in sorted(models_dir.iterdir())
+            if path.is_dir() and not path.name.startswith(".") and path.suffix != PARTIAL
+        ]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ModelFolderError(
+            f"{models_dir}, where models are kept, cannot be read: {error.strerror}."
+        ) from None
+
+
 def _named(name: str, models: list[ModelFolder]) -> ModelFolder | None:
-    return next((model for model in models if model.path.name == name), None)
+    return next((model for model in models if model.name == name), None)

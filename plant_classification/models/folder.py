@@ -1,18 +1,20 @@
 """The model folder: one trained model on disk, complete in itself (format 1).
 
-``model.json`` names every other file with its SHA-256, so a folder without it, or with another
-file than it names, is not a model. A folder is written under a ``.partial`` name and renamed when
+``model.json`` names every other file with its size and SHA-256, so a folder without it, or without
+a file that it names, is not a model. A folder is written under a ``.partial`` name and renamed when
 it is whole. Nothing of it is ever unpickled.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -30,7 +32,16 @@ NETWORK_WEIGHTS = "network.bin"
 KERAS_WEIGHTS = "weights.weights.h5"
 CARD = "card.md"
 PARTIAL = ".partial"
+MOST_MANIFEST_BYTES = 1_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
+
+
+@dataclasses.dataclass(frozen=True)
+class FileEntry:
+    """What model.json says of another file: its size in bytes, and its SHA-256 in hexadecimal."""
+
+    bytes: int
+    sha256: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +50,6 @@ class ModelFolder:
 
     Attributes:
         path: The folder.
-        name: The model's name.
         created: When training ended, with its time zone.
         architecture: Name in the registry of ``networks``.
         preprocessing: How the network wants its photos.
@@ -47,12 +57,11 @@ class ModelFolder:
         temperature: Divisor of the logits that calibrates them (Guo et al. 2017); 1 is none.
         training: How it was trained, in words and numbers.
         metrics: Figures in [0, 1], by the name of the data that they were measured on.
-        checksums: SHA-256 of every other file, by name.
+        files: Every other file, by name.
         version: First 12 digits of the SHA-256 of model.json.
     """
 
     path: Path
-    name: str
     created: datetime
     architecture: str
     preprocessing: Preprocessing
@@ -60,8 +69,13 @@ class ModelFolder:
     temperature: float
     training: Mapping[str, Any] = dataclasses.field(compare=False)
     metrics: Mapping[str, Any] = dataclasses.field(compare=False)
-    checksums: Mapping[str, str] = dataclasses.field(compare=False)
+    files: Mapping[str, FileEntry] = dataclasses.field(compare=False)
     version: str
+
+    @property
+    def name(self) -> str:
+        """The folder's name, under which the model is asked for."""
+        return self.path.name
 
     def file(self, name: str) -> Path:
         """The path of one of the folder's files, after its checksum has been compared.
@@ -70,13 +84,13 @@ class ModelFolder:
             ModelFolderError: The file is missing, or is not the one that model.json names.
         """
         path = self.path / name
-        if name not in self.checksums:
+        if name not in self.files:
             raise ModelFolderError(f"{self.path / MANIFEST} names no file {name!r}.")
         try:
             digest = _sha256(path)
         except OSError as error:
             raise ModelFolderError(f"{path} cannot be read: {error.strerror}.") from None
-        if digest != self.checksums[name]:
+        if digest != self.files[name].sha256:
             raise ModelFolderError(
                 f"{path} is not the file that {MANIFEST} names: its SHA-256 differs. "
                 "Copy or download the model again."
@@ -102,28 +116,28 @@ class ModelFolder:
 
 
 def read_model_folder(path: Path) -> ModelFolder:
-    """Read model.json; the other files are read, and compared, when they are needed.
+    """Read model.json; the other files are there, and are compared when they are needed.
 
     Raises:
-        ModelFolderError: No model.json, or one that cannot be used; the sentence says why.
+        ModelFolderError: No model.json, one that cannot be used, or a file that is missing or of
+            another size, as while the folder is being copied; the sentence says which.
     """
     manifest = path / MANIFEST
     try:
-        content = manifest.read_bytes()
+        content = _read_manifest(manifest)
     except OSError as error:
         raise ModelFolderError(
             f"{path} is not a model folder: {MANIFEST}: {error.strerror}."
         ) from None
     try:
-        values = json.loads(content)
+        values = json.loads(content, parse_constant=_refuse_constant)
         if values["format"] != FORMAT:
             raise ModelFolderError(
                 f"{manifest} is of format {values['format']!r}; this version reads format {FORMAT}."
             )
         created = datetime.fromisoformat(values["created"])
-        return ModelFolder(
+        folder = ModelFolder(
             path=path,
-            name=str(values["name"]),
             created=created if created.tzinfo else created.replace(tzinfo=timezone.utc),
             architecture=str(values["architecture"]),
             preprocessing=Preprocessing.from_dict(values["preprocessing"]),
@@ -131,13 +145,15 @@ def read_model_folder(path: Path) -> ModelFolder:
             temperature=_positive(values["temperature"]),
             training=dict(values["training"]),
             metrics=dict(values["metrics"]),
-            checksums={str(name): str(digest) for name, digest in values["files"].items()},
+            files={name: FileEntry(**entry) for name, entry in values["files"].items()},
             version=hashlib.sha256(content).hexdigest()[:12],
         )
     except KeyError as error:
         raise ModelFolderError(f"{manifest} lacks the field {error}.") from None
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelFolderError(f"{manifest} cannot be used: {error}") from None
+    _check_complete(folder)
+    return folder
 
 
 def write_model_folder(
@@ -182,7 +198,10 @@ def write_model_folder(
         for name, source in files.items():
             shutil.copyfile(source, partial / name)
         (partial / LABELS).write_text(write_labels(labels), "utf-8")
-        checksums = {file.name: _sha256(file) for file in sorted(partial.iterdir())}
+        entries = {
+            file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+            for file in sorted(partial.iterdir())
+        }
         manifest = {
             "format": FORMAT,
             "name": path.name,
@@ -193,7 +212,7 @@ def write_model_folder(
             "temperature": _positive(temperature),
             "training": training,
             "metrics": metrics,
-            "files": checksums,
+            "files": entries,
         }
         (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
         for file in partial.iterdir():
@@ -205,6 +224,37 @@ def write_model_folder(
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return read_model_folder(path)
+
+
+def _read_manifest(path: Path) -> bytes:
+    """The content of a plain file; another kind, or a huge one, is an ``OSError`` at once."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_MANIFEST_BYTES:
+            raise OSError(errno.EINVAL, f"not a plain file of at most {MOST_MANIFEST_BYTES} bytes")
+        return file.read(MOST_MANIFEST_BYTES)
+
+
+def _refuse_constant(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number")
+
+
+def _check_complete(folder: ModelFolder) -> None:
+    if missing := {LABELS, NETWORK, NETWORK_WEIGHTS} - set(folder.files):
+        raise ModelFolderError(
+            f"{folder.path / MANIFEST} does not name {' and '.join(sorted(missing))}."
+        )
+    for name, entry in folder.files.items():
+        path = folder.path / name
+        try:
+            is_whole = path.is_file() and path.stat().st_size == entry.bytes
+        except OSError:
+            is_whole = False
+        if not is_whole:
+            raise ModelFolderError(
+                f"{path} is missing, or not of the {entry.bytes} bytes that {MANIFEST} says; "
+                "if the model is being copied, wait, else copy it again."
+            )
 
 
 def _positive(value: Any) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 CROP_COUNTS = (1, 5, 10)
+MOST_SIZE = 4096
 MULTI_CROP_FRACTION = 0.875
 """Side of each of several crops, as a fraction of the photo's: the ten crops of Krizhevsky 2012."""
 
@@ -36,12 +37,16 @@ class Preprocessing:
     channels: str = "RGB"
 
     def __post_init__(self) -> None:
-        if self.size < 1 or self.resize not in ("crop", "stretch"):
-            raise ValueError(f"size must be positive and resize 'crop' or 'stretch', not {self}")
+        if type(self.size) is not int or not 1 <= self.size <= MOST_SIZE:
+            raise ValueError(f"size must be a whole number from 1 to {MOST_SIZE}, not {self.size}")
+        if self.resize not in ("crop", "stretch"):
+            raise ValueError(f"resize must be 'crop' or 'stretch', not {self.resize!r}")
         if not 0 < self.crop_fraction <= 1 or self.channels not in ("RGB", "BGR"):
             raise ValueError(f"crop_fraction must be in (0, 1] and channels RGB or BGR, not {self}")
         if len(self.mean) != 3 or len(self.scale) != 3 or 0 in self.scale:
             raise ValueError(f"mean and scale must be three numbers, scale not zero, not {self}")
+        if not all(map(math.isfinite, (*self.mean, *self.scale))):
+            raise ValueError(f"mean and scale must be finite, not {self.mean}, {self.scale}")
 
     def shorter_side(self, crops: int = 1) -> int:
         """Pixels that the shorter side of a photo must have for nothing to be lost."""

@@ -132,6 +132,8 @@ def _read_file(path: Path, shown: str, name: str, settings: Settings) -> bytes:
 
 def _decode_data_uri(address: str, name: str, settings: Settings) -> bytes:
     """RFC 2397, base64 or percent-encoded; the declared type says nothing."""
+    if not address.isascii():
+        raise UrlError(f"{name} may hold ASCII characters alone; escape the others with '%'.")
     declared, comma, payload = address.partition(",")
     if not comma:
         raise UrlError(f"{name} has no comma; it must be 'data:image/jpeg;base64,' and the bytes.")

@@ -68,8 +68,8 @@ def read_labels(text: str, source: str) -> tuple[Label, ...]:
     line = 1
     try:
         for row in rows:
-            if None in row or not row["label"]:
-                raise ValueError("the line has no label, or more fields than the first line")
+            if None in row or None in row.values() or not row["label"]:
+                raise ValueError("the line has no label, or not as many fields as the first line")
             bare = label_of(row["label"], row.get("family") or None)
             common = tuple(
                 (column[len(COMMON) :], tuple(row[column].split("|")))

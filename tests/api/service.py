@@ -54,13 +54,16 @@ class Service:
         return requests.get(self.root + path, timeout=60)
 
     def post(self, *photos: bytes | Path, **arguments: Any) -> requests.Response:
-        """Photos as the files data, data2 ..., and everything else in the query."""
+        """Photos as the files data, data2 ..., ``accept`` as the header, all else in the query."""
         contents = [photo if isinstance(photo, bytes) else photo.read_bytes() for photo in photos]
         names = PHOTO_FIELDS[: len(photos)]
         files = {
             name: (f"{name}.jpg", content) for name, content in zip(names, contents, strict=True)
         }
-        return requests.post(self.address, params=arguments, files=files or None, timeout=300)
+        headers = {"Accept": arguments.pop("accept")} if "accept" in arguments else None
+        return requests.post(
+            self.address, params=arguments, files=files or None, headers=headers, timeout=300
+        )
 
     def temporary_files(self) -> list[str]:
         return sorted(str(path) for path in (self.folder / "tmp").rglob("*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import shutil
@@ -48,6 +49,35 @@ def test_a_photo_and_a_url(service: Service, web: Web) -> None:
 def test_more_than_five_photos(service: Service) -> None:
     urls = [data_uri(encode(ramp(32, 32), "JPEG"))] * 6
     assert "6 came" in refused(service.post(urls=urls), 422, "urls")
+
+
+@pytest.mark.parametrize(("name", "field"), [("data", "data"), ("data6", "data6")])
+def test_a_photo_that_nobody_would_read(service: Service, name: str, field: str) -> None:
+    files = [("data", ("a.jpg", PHOTO)), (name, ("b.jpg", PHOTO))]
+    response = requests.post(service.address, files=files, timeout=60)
+    assert "under a name of its own" in refused(response, 422, field)
+
+
+def test_a_compressed_body(service: Service) -> None:
+    body = gzip.compress(b'{"urls": ["' + b"a" * 1_000_000 + b'"]}')
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    response = requests.post(service.address, data=body, headers=headers, timeout=60)
+    assert "without Content-Encoding" in refused(response, 415)
+
+
+def test_a_model_whose_name_is_deep_json(service: Service) -> None:
+    response = requests.post(
+        service.address,
+        files={"data": ("a.jpg", PHOTO)},
+        data={"model": "[" * 200_000},
+        timeout=60,
+    )
+    assert len(refused(response, 422, "model")) < 1000
+
+
+def test_a_data_uri_that_is_not_ascii(service: Service) -> None:
+    response = requests.post(service.address, json={"urls": ["data:,\ud800"]}, timeout=60)
+    assert "ASCII" in refused(response, 422, "urls")
 
 
 @pytest.mark.parametrize("organs", [["leaf"], ["leaf", "flower", "fruit"]])

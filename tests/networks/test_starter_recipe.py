@@ -43,13 +43,14 @@ def test_a_label_of_genus_form_has_no_species(shared: Path) -> None:
     assert Counter(label.rank for label in labels) == {"species": 78, "genus": 41}
 
 
+@pytest.mark.parametrize("phase", fine_tuning.Settings().phases)
 @pytest.mark.parametrize("shape", [(240, 320, 3), (300, 100, 3)])
 def test_an_augmented_photo_is_of_the_wanted_size_and_the_same_for_the_same_seed(
-    shape: tuple[int, ...],
+    shape: tuple[int, ...], phase: fine_tuning.Phase
 ) -> None:
     photo = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     first, again, other = (
-        fine_tuning.augment(photo, 64, 0.3, np.random.default_rng(seed)) for seed in (5, 5, 6)
+        fine_tuning.augment(photo, 64, phase, np.random.default_rng(seed)) for seed in (5, 5, 6)
     )
     assert first.shape == (64, 64, 3)
     assert first.dtype == np.uint8
