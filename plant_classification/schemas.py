@@ -168,10 +168,10 @@ class SearchLinks(Schema):
     """Addresses to read on, one for each label; the keys are the old service's."""
 
     google_images = _list(
-        fields.Url(), "Google's picture search, in the order of labels.", key="Google Images"
+        fields.Str(), "Google's picture search, in the order of labels.", key="Google Images"
     )
     wikipedia = _list(
-        fields.Url(), "Pages of the English Wikipedia, in the order of labels.", key="Wikipedia"
+        fields.Str(), "Pages of the English Wikipedia, in the order of labels.", key="Wikipedia"
     )
 
 

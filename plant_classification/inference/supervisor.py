@@ -10,10 +10,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import multiprocessing
+import os
+import socket
+import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from plant_classification.errors import DeadlineError, PlantClassificationError, UnavailableError
@@ -93,47 +96,26 @@ class Supervisor:
         # Between requests the end is all that there is to read.
         if self._connection.closed or self._connection.poll() or self._child.poll() is not None:
             self._restart()
-        late = threading.Event()
         try:
-            with self._deadline(late):
-                self._connection.send(message)
-                result = self._connection.recv()
+            self._connection.send(message)
+            return self._connection.recv()
+        except BlockingIOError:
+            self._restart()
+            raise DeadlineError(
+                f"No answer within {self.settings.deadline_seconds:g} seconds; the work was ended."
+            ) from None
         except (EOFError, OSError):
             self._restart()
-            if late.is_set():
-                raise DeadlineError(
-                    f"No answer within {self.settings.deadline_seconds:g} seconds; "
-                    "the work was ended."
-                ) from None
             raise UnavailableError(
                 "The inference process died (out of memory, or killed); send the photo again."
             ) from None
         except BaseException:
             self._restart()  # or the next caller would get the answer to this message
             raise
-        if late.is_set():
-            self._restart()
-        return result
-
-    @contextlib.contextmanager
-    def _deadline(self, late: threading.Event) -> Iterator[None]:
-        """Kill the child at the deadline: that ends a blocked send as well as a long wait."""
-
-        def end() -> None:
-            late.set()
-            self._child.kill()
-
-        timer = threading.Timer(self.settings.deadline_seconds, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            timer.join()
 
     def _start(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
+        _set_timeout(self._connection.fileno(), self.settings.deadline_seconds)
         command = (
             f"import sys; sys.path[:] = {sys.path!r}; "
             "from plant_classification.inference import child; "
@@ -167,3 +149,12 @@ class Supervisor:
         with contextlib.suppress(OSError):
             if self._child.stdin:
                 self._child.stdin.close()
+
+
+def _set_timeout(descriptor: int, seconds: float) -> None:
+    """Let a read or write of a socket fail with ``BlockingIOError`` after that time."""
+    whole, rest = divmod(seconds, 1)
+    timeval = struct.pack("@ll", int(whole), max(1, int(rest * 1e6)))
+    with socket.socket(fileno=os.dup(descriptor)) as ours:
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            ours.setsockopt(socket.SOL_SOCKET, option, timeval)

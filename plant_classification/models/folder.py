@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -124,11 +125,21 @@ def read_model_folder(path: Path) -> ModelFolder:
     """
     manifest = path / MANIFEST
     try:
-        content = _read_manifest(manifest)
+        status = manifest.stat()
+        folder = _read_unchanged(path, status.st_ino, status.st_mtime_ns, status.st_size)
     except OSError as error:
         raise ModelFolderError(
             f"{path} is not a model folder: {MANIFEST}: {error.strerror}."
         ) from None
+    _check_complete(folder)
+    return folder
+
+
+@functools.lru_cache(maxsize=256)
+def _read_unchanged(path: Path, *_identity: int) -> ModelFolder:
+    """Read model.json once for as long as it stays the same file."""
+    manifest = path / MANIFEST
+    content = _read_manifest(manifest)
     try:
         values = json.loads(content, parse_constant=_refuse_constant)
         if values["format"] != FORMAT:
@@ -136,7 +147,7 @@ def read_model_folder(path: Path) -> ModelFolder:
                 f"{manifest} is of format {values['format']!r}; this version reads format {FORMAT}."
             )
         created = datetime.fromisoformat(values["created"])
-        folder = ModelFolder(
+        return ModelFolder(
             path=path,
             created=created if created.tzinfo else created.replace(tzinfo=timezone.utc),
             architecture=str(values["architecture"]),
@@ -152,8 +163,6 @@ def read_model_folder(path: Path) -> ModelFolder:
         raise ModelFolderError(f"{manifest} lacks the field {error}.") from None
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelFolderError(f"{manifest} cannot be used: {error}") from None
-    _check_complete(folder)
-    return folder
 
 
 def write_model_folder(
