@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint benchmark clean
+.PHONY: help demo test test-slow lint figures clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -26,8 +26,9 @@ lint: $(VENV)/dev  ## check style, types, security and which module imports whic
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive plant_classification recipes benchmarks
 	$(BIN)/lint-imports
 
-benchmark: $(VENV)/test  ## print how fast identification is, as ratios
+figures: $(VENV)/test  ## print the ratios of speed, and the starter's accuracy (needs ../shared)
 	$(BIN)/python benchmarks/identify.py
+	$(BIN)/python -m recipes.starter evaluate
 
 clean:  ## remove the environment and what builds and tools leave
 	rm -rf $(VENV) build dist htmlcov .coverage* *.egg-info .*_cache .tox

@@ -19,7 +19,7 @@ def main() -> None:
     console = Console(
         file=io.StringIO(),
         record=True,
-        width=84,
+        width=96,
         force_terminal=True,
         highlight=False,
         markup=False,

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from network_checks import fill
 
-from recipes import export, fine_tuning, flora119
+from plant_classification import Classifier
+from recipes import export, fine_tuning, flora119, starter
 from recipes.flora119 import Example
 
 # TensorFlow's variables lack what NumPy 2 asks of them; Keras saves weights through it.
@@ -95,3 +96,16 @@ def test_the_exported_network_agrees_with_keras_and_names_no_path(
         np.testing.assert_allclose(output, wanted, atol=1e-2)
     assert '"/' not in saved.read_text("utf-8")
     assert saved.with_suffix(".bin").stat().st_size < 3 * model.count_params()
+
+
+@pytest.mark.slow
+def test_the_cards_figures_are_those_of_the_served_path(shared: Path) -> None:
+    classifier = Classifier.load()
+    figures = starter.measure(classifier)
+    assert figures["all"]["top1"] >= 0.88
+    assert figures["oxford102"]["top1"] >= 0.92
+    card = (classifier.folder.path / "card.md").read_text("utf-8")
+    for source, published in classifier.folder.metrics["flora119 val.txt"].items():
+        # Another processor computes in f32, where a photo or two of a source may go the other way.
+        assert figures[source] == pytest.approx(published, abs=0.04)
+        assert f"| {source} | {published['photos']} | {published['top1']:.1%} |" in card
