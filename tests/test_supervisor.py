@@ -121,6 +121,7 @@ def test_an_interrupted_request_leaves_no_answer_to_the_next_one(
         "import signal, sys, threading\n"
         "from plant_classification.inference import Request, Supervisor\n"
         "from plant_classification.settings import load_settings\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "supervisor = Supervisor(load_settings())\n"
         "supervisor.warm()\n"
         "photo = sys.argv[1]\n"
@@ -196,7 +197,9 @@ def test_closing_ends_the_child(settings: Settings) -> None:
 
 
 PARENT = """
-import sys, time
+import signal, sys, time
+# A shell's background job ignores SIGINT, and so does what it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from plant_classification.inference import Supervisor
 from plant_classification.settings import load_settings
 supervisor = Supervisor(load_settings())
