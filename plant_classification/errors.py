@@ -9,7 +9,7 @@
     ├── UrlError                    422  an address that is refused
     │   ├── UnreachableUrlError     502  no answer, or not a 200
     │   └── SlowUrlError            504  too slow
-    ├── UnavailableError            503  the model is loading, or its process died
+    ├── UnavailableError            503  the inference process died, or too many wait
     ├── DeadlineError               504  no answer in time
     ├── ModelFolderError            500  a model folder that is incomplete or damaged
     └── SettingsError               500  a setting that cannot be used

@@ -47,7 +47,8 @@ def predict_arguments() -> dict[str, fields.Field]:
             load_default=None,
             metadata={
                 "description": f"What each photo shows: {', '.join(ORGANS)}; one for each photo, "
-                "in the order of the photos. Repeat the argument for each. Default: not said."
+                "in the order of the photos. Repeat the argument for each. It is kept in the "
+                "answer, and does not change it yet. Default: not said."
             },
         ),
         "model": fields.Str(

@@ -69,10 +69,10 @@ def load_settings(**arguments: Any) -> Settings:
     values = _checked(yaml.safe_load(default_text), "config.yaml")
     if path := os.environ.get(CONFIG_VARIABLE):
         values |= _checked(_read_yaml(Path(path)), path)
-    for key in values:
-        variable = ENVIRONMENT_PREFIX + key.upper()
-        if variable in os.environ:
-            values |= _checked({key: _from_text(key, os.environ[variable], variable)}, variable)
+    for variable, text in os.environ.items():
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable != CONFIG_VARIABLE:
+            key = variable[len(ENVIRONMENT_PREFIX) :].lower()
+            values |= _checked({key: _from_text(key, text, variable)}, variable)
     given = {key: value for key, value in arguments.items() if value is not None}
     return Settings(**values | _checked(given, "the arguments"))
 
@@ -89,7 +89,7 @@ def _read_yaml(path: Path) -> object:
 
 
 def _from_text(key: str, text: str, variable: str) -> object:
-    if get_type_hints(Settings)[key] in (str, Path):
+    if get_type_hints(Settings).get(key) in (str, Path):
         return text
     try:
         return yaml.safe_load(text)

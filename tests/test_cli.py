@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from plant_classification import Classifier
 from plant_classification.cli import cli, main
 from plant_classification.cli.identify import in_words
 from plant_classification.errors import UnknownModelError
 from plant_classification.models.choosing import STARTER_FOLDER
-from plant_classification.trust import SafeAnswer
+from plant_classification.trust import safe_answer
 
 Run = Callable[..., Result]
 
@@ -141,21 +145,20 @@ def test_a_model_is_shown_with_its_card_and_species(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("safe", "sentence"),
+    ("confidence", "sentence"),
     [
+        (1e-3, r"Safe answer: the genus Dahlia, \d+\.\d% sure\."),
         (
-            SafeAnswer("Rosa canina", "species", 0.97, 0.95),
-            "Safe answer: the species Rosa canina, 97.0% sure.",
-        ),
-        (
-            SafeAnswer(None, None, None, 0.95),
-            "Safe answer: none, for no species, genus or family reaches 95%; "  # noqa: ISC004
-            "another photo may help.",
+            1.0,
+            r"Safe answer: none at 100%\. Nearest is the family Asteraceae with \d+\.\d%; .*\.",
         ),
     ],
 )
-def test_the_safe_answer_is_a_sentence(safe: SafeAnswer, sentence: str) -> None:
-    assert in_words(safe) == sentence
+def test_the_safe_answer_is_a_sentence(flower: Path, confidence: float, sentence: str) -> None:
+    answer = Classifier.load().identify(flower)
+    ranks = [("genus", ["Dahlia"], np.array([answer.genera[0].probability]))]
+    safe = safe_answer(ranks, confidence)
+    assert re.fullmatch(sentence, in_words(dataclasses.replace(answer, safe_answer=safe)))
 
 
 def test_help_describes_the_options(run: Run) -> None:

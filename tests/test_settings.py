@@ -86,6 +86,12 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         load_settings()
 
 
+def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANT_CLASSIFICATION_ALLOW_URL", "false")
+    with pytest.raises(SettingsError, match=r"ALLOW_URL sets 'allow_url', which is not a setting"):
+        load_settings()
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         load_settings().threads = 3  # type: ignore[misc]

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from plant_classification.inference.answer import Answer
     from plant_classification.taxonomy import Label
-    from plant_classification.trust import SafeAnswer
 
 
 @click.command()
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--models-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where models are kept.",
+    help="Where models are kept; by default what the settings say.",
 )
 @click.option(
     "--top-k", default=5, show_default=True, type=click.IntRange(1), help="How many names to list."
@@ -121,18 +120,22 @@ def show(answer: Answer, name: str, console: Console) -> None:
             )
     console.print(Text(name, style="bold"))
     console.print(table)
-    console.print(Text(in_words(answer.safe_answer), style="bold green"))
+    console.print(Text(in_words(answer), style="bold green"), soft_wrap=True)
     for warning in answer.warnings:
-        console.print(Text(f"Note: {warning}", style="yellow"))
+        console.print(Text(f"Note: {warning}", style="yellow"), soft_wrap=True)
     console.print()
 
 
-def in_words(safe: SafeAnswer) -> str:
+def in_words(answer: Answer) -> str:
     """The safe answer as a sentence."""
+    safe = answer.safe_answer
     if safe.name is None or safe.probability is None:
+        rank, (best, *_) = (
+            ("family", answer.families) if answer.families else ("genus", answer.genera)
+        )
         return (
-            f"Safe answer: none, for no species, genus or family reaches {safe.confidence:.0%}; "
-            "another photo may help."
+            f"Safe answer: none at {safe.confidence:.0%}. Nearest is the {rank} {best.name} with "
+            f"{best.probability:.1%}; another photo may help."
         )
     return f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%} sure."
 

@@ -12,7 +12,7 @@ from plant_classification.settings import load_settings
 MODELS_DIR = click.option(
     "--models-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where models are kept.",
+    help="Where models are kept; by default what the settings say.",
 )
 
 
@@ -46,7 +46,7 @@ def list_command(models_dir: Path | None) -> None:
 @click.argument("name")
 @MODELS_DIR
 def show(name: str, models_dir: Path | None) -> None:
-    """Show the card of the model NAME, its figures and its species."""
+    """Show the card of the model NAME, with its figures, and its labels."""
     from rich.columns import Columns
     from rich.console import Console
     from rich.markdown import Markdown
