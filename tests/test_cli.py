@@ -18,7 +18,7 @@ from plant_classification.cli import cli, main
 from plant_classification.cli.identify import in_words
 from plant_classification.errors import UnknownModelError
 from plant_classification.models.choosing import STARTER_FOLDER
-from plant_classification.trust import safe_answer
+from plant_classification.trust import choose_safe_answer
 
 Run = Callable[..., Result]
 
@@ -157,7 +157,7 @@ def test_a_model_is_shown_with_its_card_and_species(run: Run) -> None:
 def test_the_safe_answer_is_a_sentence(flower: Path, confidence: float, sentence: str) -> None:
     answer = Classifier.load().identify(flower)
     ranks = [("genus", ["Dahlia"], np.array([answer.genera[0].probability]))]
-    safe = safe_answer(ranks, confidence)
+    safe = choose_safe_answer(ranks, confidence)
     assert re.fullmatch(sentence, in_words(dataclasses.replace(answer, safe_answer=safe)))
 
 

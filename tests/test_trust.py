@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from plant_classification.trust import SafeAnswer, probabilities, safe_answer
+from plant_classification.trust import SafeAnswer, choose_safe_answer, probabilities
 
 
 def test_probabilities_sum_to_one_and_survive_large_logits() -> None:
@@ -29,15 +29,15 @@ RANKS = [
 
 
 def test_the_safe_answer_is_the_most_specific_taxon_that_reaches_the_confidence() -> None:
-    assert safe_answer(RANKS, 0.5) == SafeAnswer("Rosa canina", "species", 0.6, 0.5)
-    assert safe_answer(RANKS, 0.9) == SafeAnswer("Rosa", "genus", 0.92, 0.9)
-    assert safe_answer(RANKS, 0.95) == SafeAnswer("Rosaceae", "family", 1.0, 0.95)
+    assert choose_safe_answer(RANKS, 0.5) == SafeAnswer("Rosa canina", "species", 0.6, 0.5)
+    assert choose_safe_answer(RANKS, 0.9) == SafeAnswer("Rosa", "genus", 0.92, 0.9)
+    assert choose_safe_answer(RANKS, 0.95) == SafeAnswer("Rosaceae", "family", 1.0, 0.95)
 
 
 def test_nothing_is_given_where_nothing_is_safe() -> None:
-    assert safe_answer(RANKS[:2], 0.95) == SafeAnswer(None, None, None, 0.95)
+    assert choose_safe_answer(RANKS[:2], 0.95) == SafeAnswer(None, None, None, 0.95)
 
 
 def test_a_rank_without_taxa_is_passed_over() -> None:
     ranks = [("species", [], np.zeros(0)), RANKS[1]]
-    assert safe_answer(ranks, 0.9).name == "Rosa"
+    assert choose_safe_answer(ranks, 0.9).name == "Rosa"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from plant_classification.models import ModelFolder
 from plant_classification.taxonomy import Label, Rank
-from plant_classification.trust import SafeAnswer, safe_answer
+from plant_classification.trust import SafeAnswer, choose_safe_answer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +133,7 @@ def answer_of(
         ),
         genera=_taxa(*sums["genus"], top_k),
         families=_taxa(*sums["family"], top_k),
-        safe_answer=safe_answer(
+        safe_answer=choose_safe_answer(
             [(name, taxa, shares) for name, (taxa, shares) in sums.items()], confidence
         ),
         photos=tuple(photos),

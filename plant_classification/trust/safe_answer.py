@@ -26,7 +26,7 @@ class SafeAnswer:
     confidence: float
 
 
-def safe_answer(
+def choose_safe_answer(
     ranks: Sequence[tuple[str, Sequence[str], NDArray[np.floating]]], confidence: float
 ) -> SafeAnswer:
     """The first rank whose most probable taxon reaches the confidence.
