@@ -12,6 +12,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from plant_classification.inference.classifier import DEFAULT_CONFIDENCE, DEFAULT_TOP_K, ORGANS
+from plant_classification.photos.decoding import FORMATS_READ
 from plant_classification.photos.preprocessing import CROP_COUNTS
 
 JSON = "application/json"
@@ -114,8 +115,8 @@ def _photo(place: int) -> fields.Field:
         metadata={
             "type": "file",
             "location": "form",
-            "description": f"{described}, an image file: JPEG, PNG, WebP, GIF, TIFF, AVIF or "
-            "HEIC, told by its content. Default: none.",
+            "description": f"{described}, an image file: {FORMATS_READ}, told by its content. "
+            "Default: none.",
         },
     )
 

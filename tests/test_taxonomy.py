@@ -145,3 +145,10 @@ def test_rank_probabilities_are_sums_over_all_labels() -> None:
 def test_a_name_that_stands_twice_is_one_species_with_the_sum_of_both() -> None:
     species, _, _ = ranks_of([label_of("Rosa canina"), label_of("Rosa canina")])
     np.testing.assert_allclose(species.sum(np.array([0.25, 0.75])), [1.0])
+
+
+def test_a_sum_over_labels_never_passes_one_by_rounding() -> None:
+    species, _, _ = ranks_of([label_of("Rosa canina")] * 10)
+    shares = np.random.default_rng(1).dirichlet(np.ones(10), 1000)
+    assert sum(sum(row) > 1 for row in shares.tolist()) > 0
+    assert species.sum(shares).max() == 1.0

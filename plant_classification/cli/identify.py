@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from plant_classification.cli import options
 from plant_classification.errors import PlantClassificationError
 
 if TYPE_CHECKING:
@@ -24,11 +25,7 @@ if TYPE_CHECKING:
     "--observation", is_flag=True, help="The photos show one plant: answer them together."
 )
 @click.option("--model", metavar="NAME|FOLDER", help="The model; by default the newest there is.")
-@click.option(
-    "--models-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where models are kept; by default what the settings say.",
-)
+@options.models_dir
 @click.option(
     "--top-k", default=5, show_default=True, type=click.IntRange(1), help="How many names to list."
 )

@@ -6,14 +6,9 @@ from pathlib import Path
 
 import click
 
+from plant_classification.cli import options
 from plant_classification.models import ModelFolder, find_model, list_models
 from plant_classification.settings import load_settings
-
-MODELS_DIR = click.option(
-    "--models-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Where models are kept; by default what the settings say.",
-)
 
 
 @click.group()
@@ -22,7 +17,7 @@ def models() -> None:
 
 
 @models.command("list")
-@MODELS_DIR
+@options.models_dir
 def list_command(models_dir: Path | None) -> None:
     """List the models, the one that answers by default first."""
     from rich.console import Console
@@ -44,7 +39,7 @@ def list_command(models_dir: Path | None) -> None:
 
 @models.command()
 @click.argument("name")
-@MODELS_DIR
+@options.models_dir
 def show(name: str, models_dir: Path | None) -> None:
     """Show the card of the model NAME, with its figures, and its labels."""
     from rich.columns import Columns

@@ -147,9 +147,7 @@ def _best(probabilities: NDArray[np.float64], top_k: int) -> NDArray[np.int64]:
 
 
 def _taxa(taxa: Sequence[str], shares: NDArray[np.float64], top_k: int) -> tuple[Taxon, ...]:
-    return tuple(
-        Taxon(taxa[index], min(float(shares[index]), 1.0)) for index in _best(shares, top_k)
-    )
+    return tuple(Taxon(taxa[index], float(shares[index])) for index in _best(shares, top_k))
 
 
 def _result(place: int, candidate: Candidate) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from plant_classification.errors import ArgumentError
 from plant_classification.photos.preprocessing import Preprocessing
+from plant_classification.settings import PRECISIONS
 
 
 def import_openvino() -> Any:
@@ -42,9 +43,10 @@ def choose_precision(wanted: str, capabilities: list[str]) -> str:
     has_bf16 = "BF16" in capabilities
     if wanted == "auto":
         return "bf16" if has_bf16 else "f32"
-    if wanted not in ("f32", "bf16"):
+    if wanted not in PRECISIONS:
         raise ArgumentError(
-            f"precision must be auto, f32 or bf16, not {wanted!r}.", field="precision"
+            f"precision must be {', '.join(PRECISIONS[:-1])} or {PRECISIONS[-1]}, not {wanted!r}.",
+            field="precision",
         )
     if wanted == "bf16" and not has_bf16:
         raise ArgumentError("This processor does not compute in bf16; use f32.", field="precision")

@@ -35,12 +35,12 @@ class Rank:
             probabilities: ``(..., labels)``, of all labels, in [0, 1].
 
         Returns:
-            ``float64 (..., taxa)``.
+            ``float64 (..., taxa)`` in [0, 1].
         """
         known = self.members >= 0
         sums = np.zeros((*probabilities.shape[:-1], len(self.taxa)))
         np.add.at(sums.T, self.members[known], probabilities.T[known])
-        return sums
+        return np.minimum(sums, 1.0)  # a sum may pass 1 by rounding
 
 
 def ranks_of(labels: Sequence[Label]) -> tuple[Rank, ...]:

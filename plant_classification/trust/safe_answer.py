@@ -39,7 +39,5 @@ def choose_safe_answer(
     for rank, taxa, probabilities in ranks:
         if len(taxa) and probabilities.max() >= confidence:
             best = int(probabilities.argmax())
-            # A sum over labels may end a rounding error above 1.
-            probability = min(float(probabilities[best]), 1.0)
-            return SafeAnswer(taxa[best], rank, probability, confidence)
+            return SafeAnswer(taxa[best], rank, float(probabilities[best]), confidence)
     return SafeAnswer(None, None, None, confidence)
