@@ -11,6 +11,7 @@
     │   └── SlowUrlError            504  too slow
     ├── UnavailableError            503  the inference process died, or too many wait
     ├── DeadlineError               504  no answer in time
+    ├── DownloadError               502  an archive of a model that cannot be fetched
     ├── ModelFolderError            500  a model folder that is incomplete or damaged
     └── SettingsError               500  a setting that cannot be used
 
@@ -106,6 +107,12 @@ class DeadlineError(PlantClassificationError):
     """No answer within the deadline of the settings; what was running has been ended."""
 
     status = 504
+
+
+class DownloadError(PlantClassificationError):
+    """A download that failed; what came of it is kept where the same command can go on."""
+
+    status = 502
 
 
 class ModelFolderError(PlantClassificationError):

@@ -185,7 +185,9 @@ class Predictions(Schema):
         fields.Float(validate=validate.Range(0, 1)), "Their probabilities, each from 0 to 1."
     )
     labels_info = _list(
-        fields.Str(), "Their common names, parted by commas; empty where none is known."
+        fields.Str(),
+        "What the model says of them, else their common names, parted by commas; empty where none "
+        "is known.",
     )
     links = _object(SearchLinks, "Addresses to read on.")
 

@@ -22,6 +22,9 @@ class Settings:
     """What a person who runs the package can choose; config.yaml says what each one means."""
 
     models_dir: Path
+    model_sources: Mapping[str, str]
+    max_model_bytes: int
+    families: Path | None
     cached_models: int
     precision: str
     threads: int
@@ -39,6 +42,7 @@ class Settings:
 
 
 AT_LEAST_ONE = {
+    "max_model_bytes",
     "cached_models",
     "max_photos",
     "max_photo_bytes",
@@ -89,7 +93,7 @@ def _read_yaml(path: Path) -> object:
 
 
 def _from_text(key: str, text: str, variable: str) -> object:
-    if get_type_hints(Settings).get(key) in (str, Path):
+    if get_type_hints(Settings).get(key) in (str, Path, Path | None):
         return text
     try:
         return yaml.safe_load(text)
@@ -151,6 +155,23 @@ def _folder(_key: str, value: Any) -> Path:
         raise ValueError("a folder without '~', for there is no home folder here") from None
 
 
+def _file(_key: str, value: Any) -> Path | None:
+    if value in (None, ""):
+        return None
+    try:
+        return _folder(_key, value)
+    except ValueError:
+        raise ValueError("a file, or empty for none") from None
+
+
+def _addresses(_key: str, value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(word, str) for pair in value.items() for word in pair
+    ):
+        raise ValueError("names, each with an address")
+    return dict(value)
+
+
 def _precision(_key: str, value: Any) -> str:
     if value not in PRECISIONS:
         raise ValueError(f"one of {', '.join(PRECISIONS)}")
@@ -169,6 +190,8 @@ CONVERTERS: dict[Any, Callable[[str, Any], Any]] = {
     int: _whole_number,
     float: _seconds,
     Path: _folder,
+    Path | None: _file,
+    Mapping[str, str]: _addresses,
     str: _precision,
     tuple[str, ...]: _names,
 }

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_classification.inference.engine import import_openvino
+from plant_classification.openvino import import_openvino
 
 
 def save_half_weights(model: keras.Model, path: Path) -> None:

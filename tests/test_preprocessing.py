@@ -62,12 +62,29 @@ def test_the_shorter_side_is_enough_for_every_crop() -> None:
     ):
         for crops in (1, 5, 10):
             side = rule.shorter_side(crops)
+            assert side is not None
             for left, top, right, bottom in rule.crop_boxes(side, 2 * side, crops):
                 assert min(right - left, bottom - top) >= rule.size - 1e-9
                 assert left >= 0
                 assert top >= 0
                 assert right <= side + 1e-9
                 assert bottom <= 2 * side + 1e-9
+
+
+def test_without_antialias_only_the_nearest_four_pixels_count() -> None:
+    stripes = np.zeros((100, 100, 3), np.uint8)
+    stripes[:, 2::5] = 255
+    rule = Preprocessing(20, "stretch", antialias=False)
+    assert (rule.apply(stripes) == 255).all()  # the middle of every five columns
+    assert (Preprocessing(20, "stretch").apply(stripes)[0, 10] < 128).all()
+    assert rule.shorter_side() is None
+
+
+def test_without_antialias_a_small_photo_is_drawn_out_evenly(gradient: np.ndarray) -> None:
+    for crops in (1, 5):
+        plain = Preprocessing(500, "stretch", antialias=False).apply(gradient, crops)
+        smooth = Preprocessing(500, "stretch").apply(gradient, crops)
+        assert np.abs(plain.astype(int) - smooth).max() <= 1  # the same where nothing shrinks
 
 
 def test_normalize_subtracts_divides_and_orders_the_channels() -> None:
@@ -79,7 +96,9 @@ def test_normalize_subtracts_divides_and_orders_the_channels() -> None:
 
 
 def test_it_survives_model_json() -> None:
-    rule = Preprocessing(240, "stretch", 0.9, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), "BGR")
+    rule = Preprocessing(
+        240, "stretch", 0.9, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), "BGR", antialias=False
+    )
     assert Preprocessing.from_dict(rule.to_dict()) == rule
 
 
@@ -93,6 +112,7 @@ def test_it_survives_model_json() -> None:
         {"size": 8, "channels": "RBG"},
         {"size": 8, "scale": (0.0, 1.0, 1.0)},
         {"size": 8, "mean": (1.0,)},
+        {"size": 8, "antialias": 1},
     ],
 )
 def test_a_rule_that_cannot_be_followed_is_refused(values: dict[str, object]) -> None:

@@ -172,7 +172,8 @@ def _result(place: int, candidate: Candidate) -> dict[str, Any]:
 
 
 def _info(label: Label) -> str:
-    return ", ".join(name for _, names in label.common_names for name in names)
+    """What the old service said beside a label: info.txt, else the common names."""
+    return label.info or ", ".join(name for _, names in label.common_names for name in names)
 
 
 def _title(taxon: str) -> str:

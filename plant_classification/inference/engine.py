@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.errors import ArgumentError
+from plant_classification.openvino import import_openvino
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import PRECISIONS
-
-
-def import_openvino() -> Any:
-    """OpenVINO without its telemetry.
-
-    ``openvino_telemetry``, a hard dependency of OpenVINO, looks up a host and writes into the home
-    folder when OpenVINO is imported. A module that is None cannot be imported, and OpenVINO then
-    takes the stub that it carries for that case.
-    """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
-    return openvino
 
 
 def processors() -> int:

@@ -51,6 +51,7 @@ class ModelFolder:
 
     Attributes:
         path: The folder.
+        name: Under which the model is asked for: the folder's name.
         created: When training ended, with its time zone.
         architecture: Name in the registry of ``networks``.
         preprocessing: How the network wants its photos.
@@ -63,6 +64,7 @@ class ModelFolder:
     """
 
     path: Path
+    name: str
     created: datetime
     architecture: str
     preprocessing: Preprocessing
@@ -72,11 +74,6 @@ class ModelFolder:
     metrics: Mapping[str, Any] = dataclasses.field(compare=False)
     files: Mapping[str, FileEntry] = dataclasses.field(compare=False)
     version: str
-
-    @property
-    def name(self) -> str:
-        """The folder's name, under which the model is asked for."""
-        return self.path.name
 
     def file(self, name: str) -> Path:
         """The path of one of the folder's files, after its checksum has been compared.
@@ -149,6 +146,7 @@ def _read_unchanged(path: Path, *_identity: int) -> ModelFolder:
         created = datetime.fromisoformat(values["created"])
         return ModelFolder(
             path=path,
+            name=path.name,
             created=created if created.tzinfo else created.replace(tzinfo=timezone.utc),
             architecture=str(values["architecture"]),
             preprocessing=Preprocessing.from_dict(values["preprocessing"]),
@@ -175,6 +173,7 @@ def write_model_folder(
     training: Mapping[str, Any],
     metrics: Mapping[str, Any],
     files: Mapping[str, Path],
+    created: datetime | None = None,
 ) -> ModelFolder:
     """Write a model folder, whole or not at all; its name is the model's.
 
@@ -188,6 +187,7 @@ def write_model_folder(
         metrics: Figures in [0, 1] by data set; must go into JSON.
         files: Names in the folder and where each is now; network.xml and network.bin must be
             among them.
+        created: When training ended, with its time zone; now where not given.
 
     Raises:
         ModelFolderError: The folder is there already, its name cannot be used, or a file lacks.
@@ -214,7 +214,7 @@ def write_model_folder(
         manifest = {
             "format": FORMAT,
             "name": path.name,
-            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "created": (created or datetime.now(timezone.utc)).isoformat(timespec="seconds"),
             "architecture": architecture,
             "preprocessing": preprocessing.to_dict(),
             "labels": len(labels),

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from plant_classification.taxonomy.names import parse_name
 
-COLUMNS = ("label", "species", "genus", "family", "author")
+COLUMNS = ("label", "species", "genus", "family", "author", "info")
 COMMON = "common_"
 
 
@@ -24,6 +24,7 @@ class Label:
         family: The family, or None where unknown.
         author: Author of the name, or None.
         common_names: Pairs of a language code and its names, the usual one first.
+        info: What else is to be said of the label, or None: info.txt of the old service.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Label:
     family: str | None = None
     author: str | None = None
     common_names: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    info: str | None = None
 
     @property
     def rank(self) -> str:
@@ -83,6 +85,7 @@ def read_labels(text: str, source: str) -> tuple[Label, ...]:
                     genus=row.get("genus") or bare.genus,
                     author=row["author"] or None if "author" in row else bare.author,
                     common_names=common,
+                    info=row.get("info") or None,
                 )
             )
             line = rows.line_num
@@ -102,7 +105,7 @@ def write_labels(labels: Iterable[Label]) -> str:
     rows.writerow([*COLUMNS, *(COMMON + language for language in languages)])
     for label in labels:
         common = dict(label.common_names)
-        fields = (label.name, label.species, label.genus, label.family, label.author)
+        fields = (label.name, label.species, label.genus, label.family, label.author, label.info)
         names = ["|".join(common.get(language, ())) for language in languages]
         rows.writerow([*(field or "" for field in fields), *names])
     return out.getvalue()
