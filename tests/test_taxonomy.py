@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +57,20 @@ from plant_classification.taxonomy import (
         ),
         ("Taraxacum_officinale", Name("Taraxacum", "Taraxacum officinale")),
         ("  Bellis   perennis ", Name("Bellis", "Bellis perennis")),
+        ("X Fatshedera lizei", Name("Fatshedera", "× Fatshedera lizei")),
+        ("Mentha x", Name("Mentha", None)),
+        ("Triticum x Secale", Name("Triticum", None)),
+        (
+            "Mentha × piperita x Mentha aquatica",
+            Name("Mentha", "Mentha × piperita × Mentha aquatica"),
+        ),
+        (
+            "Abies firma Hook. f. ex Benth.",
+            Name("Abies", "Abies firma", author="Hook. f. ex Benth."),
+        ),
+        ("Rosa cf. canina", Name("Rosa", None)),
+        ("Rosa hort. ex Baker", Name("Rosa", None, author="hort. ex Baker")),
+        ("Rosa Étienne", Name("Rosa", None, author="Étienne")),
     ],
 )
 def test_a_name_is_parsed_into_genus_species_and_author(text: str, name: Name) -> None:
@@ -64,6 +81,61 @@ def test_a_name_is_parsed_into_genus_species_and_author(text: str, name: Name) -
 def test_a_text_without_a_genus_is_not_a_name(text: str) -> None:
     with pytest.raises(ValueError, match="must begin with a genus"):
         parse_name(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "genera"),
+    [
+        ("Rosa", ("Rosa",)),
+        ("Mentha x piperita", ("Mentha",)),
+        ("x Cuprocyparis leylandii", ("Cuprocyparis",)),
+        ("Arum italicum x Arum maculatum", ("Arum",)),
+        ("Arum italicum x A. maculatum", ("Arum",)),
+        ("Arum italicum x maculatum", ("Arum",)),
+        ("Gymnadenia nigra subsp. rhellicani x Pseudorchis albida", ("Gymnadenia", "Pseudorchis")),
+    ],
+)
+def test_a_hybrid_formula_names_its_genera(text: str, genera: tuple[str, ...]) -> None:
+    assert parse_name(text).genera == genera
+
+
+def test_any_words_are_a_name_that_reads_the_same_again_or_no_name_at_all() -> None:
+    words = ["Rosa", "x", "×", "canina", "L.", "f.", "ex", "var.", "sp.", "A.", "(L.)", "'K'", "1"]
+    chance = random.Random(1)
+    parsed = 0
+    for _ in range(20_000):
+        text = " ".join(chance.choices(words, k=chance.randint(1, 6)))
+        try:
+            name = parse_name(text)
+        except ValueError:
+            continue
+        assert name.genera[0] == name.genus
+        if name.species:
+            parsed += 1
+            assert parse_name(name.species) == Name(name.genus, name.species), text
+    assert parsed > 900
+
+
+def test_each_published_full_name_is_parted_into_species_and_author(shared: Path) -> None:
+    published = json.loads((shared / "data/heredia2017/families.json").read_text("utf-8"))
+    texts = [text for names in published.values() for text in names]
+    assert len(texts) == 6182
+    names = [parse_name(text) for text in texts]
+    assert all(name.species and not name.infraspecific for name in names)
+    parts = [" ".join(filter(None, (name.species, name.author))) for name in names]
+    assert parts == [f" {text}".replace(" x ", " × ").strip() for text in texts]
+    authors = [name.author for name in names if name.author]
+    assert {author for author in authors if re.match(r"[a-z](?!')", author)} == {
+        "hort. ex Baker",
+        "hort. ex Chabaud",
+        "sensu auct.Gall.",
+        "sensu auct.plur.",
+    }
+    without = [text for text, name in zip(texts, names, strict=True) if not name.author]
+    assert [text for text in without if " x " not in text] == [
+        "Phlox drummondii",
+        "Echium pininana",
+    ]
 
 
 def test_every_published_name_of_the_old_service_is_parsed(shared: Path) -> None:
@@ -90,9 +162,21 @@ def test_labels_are_read_back_as_they_were_written() -> None:
             "Mentha x piperita", "Mentha × piperita", "Mentha", "Lamiaceae", "L.",
             (("de", ("Pfefferminze",)), ("en", ("peppermint", "mint, pepper"))),
         ),
-        Label('Odd "name", quoted', "Odd name", "Odd", None),
+        Label('Odd "name", quoted', "Odd name", "Odd", None, info="grey, or\nblue"),
+        Label("Rosa sp.", None, "Rosa", "Rosaceae", info="the second"),
     )  # fmt: skip
     assert read_labels(write_labels(labels), "labels.csv") == labels
+
+
+@pytest.mark.parametrize("info", ["a\rb", "a\r\nb", '"', "a\u2028b", " a ", "#", "'", "1,5;2"])
+def test_an_info_with_odd_characters_is_read_back(info: str) -> None:
+    labels = (Label("Rosa", None, "Rosa", info=info), Label("Malus", None, "Malus"))
+    assert read_labels(write_labels(labels), "labels.csv") == labels
+
+
+def test_labels_of_a_spreadsheet_are_read() -> None:
+    text = "\ufefflabel,family\r\nBellis perennis,Asteraceae\r\n\r\n"
+    assert read_labels(text, "labels.csv") == (label_of("Bellis perennis", "Asteraceae"),)
 
 
 def test_a_bare_list_of_labels_is_enough() -> None:
@@ -117,6 +201,8 @@ def test_a_bare_list_of_labels_is_enough() -> None:
         ("label,species\nBellis perennis\n", r"labels.csv, line 2: .*as many fields"),
         ('label\n"Bellis perennis\n', r"labels.csv, line 2"),
         ("label\n123\n", r"labels.csv, line 2: '123' is not a scientific name"),
+        ('label\n"Rosa\ncanina"\n123\n', r"labels.csv, line 4: '123' is not a scientific name"),
+        ("label\nRosa\n\n\n123\n", r"labels.csv, line 5: '123' is not a scientific name"),
     ],
 )
 def test_a_fault_in_labels_is_named_with_file_and_line(text: str, fault: str) -> None:

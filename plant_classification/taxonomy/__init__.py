@@ -1,6 +1,14 @@
 """Labels, names and ranks: what a model's outputs are called, and what they add up to."""
 
-from plant_classification.taxonomy.labels import Label, label_of, read_labels, write_labels
+from plant_classification.taxonomy.families import family_of, load_families
+from plant_classification.taxonomy.labels import (
+    Label,
+    label_of,
+    labels_of,
+    read_labels,
+    remarks,
+    write_labels,
+)
 from plant_classification.taxonomy.names import Name, parse_name
 from plant_classification.taxonomy.ranks import RANKS, Rank, ranks_of
 
@@ -9,9 +17,13 @@ __all__ = [
     "Label",
     "Name",
     "Rank",
+    "family_of",
     "label_of",
+    "labels_of",
+    "load_families",
     "parse_name",
     "ranks_of",
     "read_labels",
+    "remarks",
     "write_labels",
 ]

@@ -5,9 +5,15 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
+from plant_classification.taxonomy.families import family_of
 from plant_classification.taxonomy.names import parse_name
+from plant_classification.taxonomy.tables import read_table
+
+MOST_NAMED = 10
+"""Names that a remark lists before it says how many more there are."""
 
 COLUMNS = ("label", "species", "genus", "family", "author", "info")
 COMMON = "common_"
@@ -51,6 +57,59 @@ def label_of(name: str, family: str | None = None) -> Label:
     return Label(name, parsed.species, parsed.genus, family, parsed.author)
 
 
+def labels_of(
+    names: Sequence[str], infos: Sequence[str] | None, families: Mapping[str, str]
+) -> tuple[Label, ...]:
+    """The labels that a list of names stands for, in its order; a name that stands twice gives two.
+
+    Args:
+        names: One for each output of the network.
+        infos: What else is to be said of each, where that is known.
+        families: The family of each genus.
+
+    Raises:
+        ValueError: A name cannot be read, told with its line, or there are more or fewer infos.
+    """
+    if infos is not None and len(infos) != len(names):
+        raise ValueError(f"there are {len(infos)} infos for {len(names)} names.")
+    labels = []
+    for line, (name, info) in enumerate(zip(names, infos or [""] * len(names), strict=True), 1):
+        try:
+            parsed = parse_name(name)
+        except ValueError as error:
+            raise ValueError(f"line {line}: {error}") from None
+        family = family_of(parsed, families)
+        labels.append(
+            Label(name, parsed.species, parsed.genus, family, parsed.author, info=info or None)
+        )
+    return tuple(labels)
+
+
+def remarks(labels: Sequence[Label]) -> list[str]:
+    """What a person should know of labels: a sentence each, none where nothing is amiss."""
+    counts = Counter(label.name for label in labels)
+    doubles = [f"{name} ({count} times)" for name, count in counts.items() if count > 1]
+    unplaced = [label.name for label in labels if not label.family]
+    found = []
+    if doubles:
+        found.append(
+            f"Names that stand more than once ({len(doubles)}): {_listed(doubles)}; "
+            "their probabilities are summed by rank."
+        )
+    if unplaced:
+        found.append(
+            f"Labels without a family ({len(unplaced)} of {len(labels)}): {_listed(unplaced)}; "
+            "a table of their genera, which the setting 'families' names, gives them one."
+        )
+    return found
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(dict.fromkeys(names))
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def read_labels(text: str, source: str) -> tuple[Label, ...]:
     """Read labels.csv.
 
@@ -62,50 +121,46 @@ def read_labels(text: str, source: str) -> tuple[Label, ...]:
     Raises:
         ValueError: A fault, with file and line.
     """
-    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    if "label" not in (rows.fieldnames or ()):
-        raise ValueError(f"{source}, line 1: there is no column 'label'.")
-    languages = [name for name in rows.fieldnames or () if name.startswith(COMMON)]
-    labels = []
-    line = 1
-    try:
-        for row in rows:
-            if None in row or None in row.values() or not row["label"]:
-                raise ValueError("the line has no label, or not as many fields as the first line")
-            bare = label_of(row["label"], row.get("family") or None)
-            common = tuple(
-                (column[len(COMMON) :], tuple(row[column].split("|")))
-                for column in languages
-                if row[column]
-            )
-            labels.append(
-                dataclasses.replace(
-                    bare,
-                    species=row["species"] or None if "species" in row else bare.species,
-                    genus=row.get("genus") or bare.genus,
-                    author=row["author"] or None if "author" in row else bare.author,
-                    common_names=common,
-                    info=row.get("info") or None,
-                )
-            )
-            line = rows.line_num
-    except (ValueError, csv.Error) as error:
-        raise ValueError(f"{source}, line {line + 1}: {error}") from None
+    labels: list[Label] = []
+    read_table(text, source, ("label",), lambda row: labels.append(_label(row)))
     if not labels:
         raise ValueError(f"{source} holds no label.")
     return tuple(labels)
+
+
+def _label(row: Mapping[str, str]) -> Label:
+    if not row["label"]:
+        raise ValueError("the line has no label.")
+    bare = label_of(row["label"], row.get("family") or None)
+    return dataclasses.replace(
+        bare,
+        species=row["species"] or None if "species" in row else bare.species,
+        genus=row.get("genus") or bare.genus,
+        author=row["author"] or None if "author" in row else bare.author,
+        common_names=tuple(
+            (column[len(COMMON) :], tuple(names.split("|")))
+            for column, names in row.items()
+            if column.startswith(COMMON) and names
+        ),
+        info=row.get("info") or None,
+    )
 
 
 def write_labels(labels: Iterable[Label]) -> str:
     """The content of labels.csv: what :func:`read_labels` reads back as it was."""
     labels = tuple(labels)
     languages = sorted({language for label in labels for language, _ in label.common_names})
-    out = io.StringIO(newline="")
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow([*COLUMNS, *(COMMON + language for language in languages)])
+    table = [[*COLUMNS, *(COMMON + language for language in languages)]]
     for label in labels:
         common = dict(label.common_names)
         fields = (label.name, label.species, label.genus, label.family, label.author, label.info)
         names = ["|".join(common.get(language, ())) for language in languages]
-        rows.writerow([*(field or "" for field in fields), *names])
+        table.append([*(field or "" for field in fields), *names])
+    # Before Python 3.13 csv leaves a carriage return without the quotes that it needs.
+    all_quoted = any("\r" in field for row in table for field in row)
+    out = io.StringIO(newline="")
+    rows = csv.writer(
+        out, lineterminator="\n", quoting=csv.QUOTE_ALL if all_quoted else csv.QUOTE_MINIMAL
+    )
+    rows.writerows(table)
     return out.getvalue()

@@ -7,14 +7,19 @@ The parts are those of the International Code of Nomenclature for algae, fungi, 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 
 HYBRID = "×"
-GENUS_ONLY = frozenset({"sp", "sp.", "spp", "spp.", "species"})
+GENUS_ONLY = frozenset({"sp", "sp.", "spp", "spp.", "species", "cf.", "aff."})
+"""What follows a genus whose species is unknown or in doubt."""
+
 INFRASPECIFIC = frozenset(
     ("subsp.", "ssp.", "var.", "subvar.", "f.", "fo.", "forma", "nothosubsp.", "nothovar.")
 )
-_EPITHET = re.compile(r"[^\W\d_A-Z][\w-]*\.?")
+_EPITHET = re.compile(r"[^\W\d_][\w-]*")
+_LINKS = frozenset({"ex", "et", "in", "and", "non"})
+"""Words that link authors: ``L. f. ex Willd.`` names no form."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +38,14 @@ class Name:
     species: str | None
     infraspecific: str | None = None
     author: str | None = None
+
+    @property
+    def genera(self) -> tuple[str, ...]:
+        """The genus, and the others that a hybrid formula names in full."""
+        words = (self.species or "").split()
+        parents = (word for sign, word in itertools.pairwise(words) if sign == HYBRID)
+        named = (word for word in parents if word[0].isupper() and not word.endswith("."))
+        return tuple(dict.fromkeys((self.genus, *named)))
 
     @property
     def rank(self) -> str:
@@ -55,22 +68,26 @@ def parse_name(text: str) -> Name:
     genus, rest = words[0], words[1:]
     if not rest or rest[0].lower() in GENUS_ONLY:
         return Name(genus, None)
-    if rest[0] != HYBRID and not _EPITHET.fullmatch(rest[0]):
-        return Name(genus, None, author=" ".join(rest))
+    signs = 1 if rest[0] == HYBRID else 0
+    if not _is_epithet(rest[signs] if signs < len(rest) else ""):
+        return Name(genus, None, author=None if signs else " ".join(rest))
     prefix = [HYBRID, genus] if hybrid_genus else [genus]
-    if HYBRID in rest[1:] and rest[0] != HYBRID:
+    if HYBRID in rest[signs:]:
         return Name(genus, " ".join(prefix + rest))
-    length = 2 if rest[0] == HYBRID else 1
-    species = " ".join(prefix + rest[:length])
-    infraspecific, author = _below_species(rest[length:])
+    species = " ".join(prefix + rest[: signs + 1])
+    infraspecific, author = _below_species(rest[signs + 1 :])
     return Name(genus, species, infraspecific, author)
 
 
 def _below_species(words: list[str]) -> tuple[str | None, str | None]:
     """Split what follows the epithet into the infraspecific part and the author."""
-    for position, word in enumerate(words[:-1]):
+    for position, (word, epithet) in enumerate(itertools.pairwise(words)):
         # 'f.' is also the end of an author (L. f.): it is a form only before an epithet.
-        if word.lower() in INFRASPECIFIC and _EPITHET.fullmatch(words[position + 1]):
+        if word.lower() in INFRASPECIFIC and _is_epithet(epithet):
             author = words[position + 2 :] or words[:position]
-            return f"{word} {words[position + 1]}", " ".join(author) or None
+            return f"{word} {epithet}", " ".join(author) or None
     return None, " ".join(words) or None
+
+
+def _is_epithet(word: str) -> bool:
+    return word[:1].islower() and word not in _LINKS and bool(_EPITHET.fullmatch(word))

@@ -1,0 +1,45 @@
+"""Tables (CSV) that people write and extend: a fault is told with its file and line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+
+
+def read_table(
+    text: str, source: str, columns: Sequence[str], use: Callable[[dict[str, str]], object]
+) -> None:
+    """Hand each row of a table to a function; blank lines are skipped.
+
+    Args:
+        text: The content; its first line names the columns. A byte order mark is no part of it.
+        source: What the file is called in messages.
+        columns: Those that must be there.
+        use: Takes a row, by column; its ``ValueError`` is told with file and line.
+
+    Raises:
+        ValueError: A fault, with file and line.
+    """
+    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    line = 1
+    try:
+        header = next(rows, [])
+        for column in columns:
+            if column not in header:
+                raise ValueError(
+                    f"there is no column {column!r}; the first line names the columns, "
+                    "parted by commas."
+                )
+        line = rows.line_num + 1
+        for fields in rows:
+            if fields:
+                if len(fields) != len(header):
+                    raise ValueError(
+                        f"the line has not as many fields as the first line: {len(fields)}, "
+                        f"not {len(header)}."
+                    )
+                use(dict(zip(header, fields, strict=True)))
+            line = rows.line_num + 1
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{source}, line {line}: {error}") from None
