@@ -91,14 +91,14 @@ def against_tensorflow(folder: Path, architecture: str, bound: dict[str, str]) -
     import keras
 
     from plant_classification.networks import find_architecture
-    from recipes.export import convert, save_network
+    from plant_classification.networks.export import convert, save_network
 
     keras.utils.set_random_seed(1)
     found = find_architecture(architecture)
     rule = dataclasses.replace(found.preprocessing, size=224)
     model = found.builder(size=224, labels=1000)
     network = folder / f"{architecture}.xml"
-    save_network(convert(model), network)
+    save_network(convert(model), network, half=True)
     pixels = np.random.default_rng(1).integers(0, 256, (1, 224, 224, 3), np.uint8)
     image = rule.normalize(pixels)
     figures = []

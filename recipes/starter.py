@@ -24,6 +24,7 @@ from plant_classification import Classifier
 from plant_classification.models import write_model_folder
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.networks import find_architecture
+from plant_classification.networks.export import convert, save_network
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.trust import probabilities
 from recipes import export, fine_tuning, flora119, starter_card
@@ -144,8 +145,8 @@ def write_starter(
     weights, network = work / "weights.weights.h5", work / "network.xml"
     export.save_half_weights(model, weights)
     model.load_weights(weights)
-    converted = export.convert(model)
-    export.save_network(converted, network)
+    converted = convert(model)
+    save_network(converted, network, half=True)
     _compare(model, converted, network, preprocessing)
     files = {"network.xml": network, "network.bin": work / "network.bin", weights.name: weights}
     folder: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -80,11 +81,22 @@ def test_without_antialias_only_the_nearest_four_pixels_count() -> None:
     assert rule.shorter_side() is None
 
 
-def test_without_antialias_a_small_photo_is_drawn_out_evenly(gradient: np.ndarray) -> None:
-    for crops in (1, 5):
-        plain = Preprocessing(500, "stretch", antialias=False).apply(gradient, crops)
-        smooth = Preprocessing(500, "stretch").apply(gradient, crops)
-        assert np.abs(plain.astype(int) - smooth).max() <= 1  # the same where nothing shrinks
+@pytest.mark.parametrize(
+    ("height", "width", "size"),
+    [(213, 320, 224), (448, 448, 224), (1500, 2000, 224), (16, 16, 71), (600, 500, 299)],
+)
+def test_without_antialias_it_is_opencvs_linear_resize_to_the_last_bit(
+    height: int, width: int, size: int
+) -> None:
+    photo = np.random.default_rng(7).integers(0, 256, (height, width, 3), np.uint8)
+    (view,) = Preprocessing(size, "stretch", antialias=False).apply(photo)
+    np.testing.assert_array_equal(view, cv2.resize(photo, (size, size)))
+
+
+def test_crops_without_antialias_are_where_those_with_it_are(gradient: np.ndarray) -> None:
+    plain = Preprocessing(500, "stretch", antialias=False).apply(gradient, crops=5)
+    smooth = Preprocessing(500, "stretch").apply(gradient, crops=5)
+    assert np.abs(plain.astype(int) - smooth).max() <= 1  # the same where nothing shrinks
 
 
 def test_normalize_subtracts_divides_and_orders_the_channels() -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 import keras
 
 from plant_classification.errors import ArgumentError
-from plant_classification.networks import efficientnet_lite, imagenet, xception
+from plant_classification.networks import applications, efficientnet_lite, imagenet, xception
 from plant_classification.photos.preprocessing import Preprocessing
 
 
@@ -56,13 +56,42 @@ def _lite(variant: int, size: int, parameters: int) -> Architecture:
     )
 
 
+# What the ImageNet weights of each application were trained with.
+_TF = partial(Preprocessing, mean=(127.5,) * 3, scale=(127.5,) * 3)
+_TORCH = partial(
+    Preprocessing,
+    mean=(255 * 0.485, 255 * 0.456, 255 * 0.406),
+    scale=(255 * 0.229, 255 * 0.224, 255 * 0.225),
+)
+_CAFFE = partial(Preprocessing, mean=(103.939, 116.779, 123.68), scale=(1.0,) * 3, channels="BGR")
+
+
+def _application(name: str, preprocessing: Preprocessing, parameters: int) -> Architecture:
+    return Architecture(
+        name=name.lower(),
+        preprocessing=preprocessing,
+        parameters=parameters,
+        builder=partial(applications.build, name),
+    )
+
+
 ARCHITECTURES = {
     architecture.name: architecture
     for architecture in (
         _lite(0, 224, 3_413_024),
         _lite(1, 240, 4_189_344),
         _lite(2, 260, 4_869_168),
-        Architecture("xception", Preprocessing(299), 20_861_480, xception.build),
+        Architecture("xception", _TF(299), 20_861_480, xception.build),
+        _application("MobileNet", _TF(224), 3_228_864),
+        _application("NASNetMobile", _TF(224), 4_269_716),
+        _application("InceptionV3", _TF(299), 21_802_784),
+        _application("InceptionResNetV2", _TF(299), 54_336_736),
+        _application("DenseNet121", _TORCH(224), 7_037_504),
+        _application("DenseNet169", _TORCH(224), 12_642_880),
+        _application("DenseNet201", _TORCH(224), 18_321_984),
+        _application("ResNet50", _CAFFE(224), 23_587_712),
+        _application("VGG16", _CAFFE(224), 14_714_688),
+        _application("VGG19", _CAFFE(224), 20_024_384),
     )
 }
 

@@ -10,9 +10,7 @@ Contract:
     2, 3, 4 and 13. The convolution of the shortcut in these four has the name
     ``block<n>_shortcut_conv`` and ``block<n>_shortcut_conv_bn`` here, since Keras numbers them anew
     in every process (``conv2d``, ``batch_normalization`` ...).
-    Heads: ``"plain"`` is the mean of ``features`` and the dense layer ``logits``; ``"hidden"`` is
-    the old service's, with a dense layer ``hidden`` of 1024 ReLUs between the two. The softmax
-    stands outside.
+    The head's layers: ``avg_pool``, ``hidden`` and ``logits``.
 """
 
 from __future__ import annotations
@@ -22,10 +20,9 @@ from typing import Any
 import keras
 
 from plant_classification.errors import ArgumentError
+from plant_classification.networks.heads import add_head
 
 MINIMUM_SIZE = 71
-HIDDEN_UNITS = 1024
-HEADS = ("plain", "hidden")
 
 
 def build(size: int, labels: int, head: str = "plain") -> keras.Model:
@@ -34,7 +31,7 @@ def build(size: int, labels: int, head: str = "plain") -> keras.Model:
     Args:
         size: Side of the input in pixels, at least 71.
         labels: Number of logits.
-        head: ``"plain"`` or ``"hidden"``.
+        head: ``"plain"`` or ``"hidden"``, as in :mod:`plant_classification.networks.heads`.
 
     Returns:
         A model with the outputs ``[logits, features]``.
@@ -46,14 +43,9 @@ def build(size: int, labels: int, head: str = "plain") -> keras.Model:
         raise ArgumentError(
             f"Xception needs an input of at least {MINIMUM_SIZE} pixels, not {size}.", field="size"
         )
-    if head not in HEADS:
-        raise ArgumentError(f"head must be one of {', '.join(HEADS)}, not {head!r}.", field="head")
     image = keras.Input((size, size, 3), name="image")
     features = _exit_flow(_middle_flow(_entry_flow(image)))
-    x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(features)
-    if head == "hidden":
-        x = keras.layers.Dense(HIDDEN_UNITS, activation="relu", name="hidden")(x)
-    logits = keras.layers.Dense(labels, name="logits")(x)
+    logits = add_head(features, labels, head)
     return keras.Model(image, [logits, features], name="xception")
 
 

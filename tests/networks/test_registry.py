@@ -1,40 +1,92 @@
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
 from plant_classification.errors import ArgumentError
-from plant_classification.networks import ARCHITECTURES, build, find_architecture
+from plant_classification.networks import ARCHITECTURES, applications, build
+
+SLOW = (
+    "nasnetmobile",
+    "inceptionv3",
+    "inceptionresnetv2",
+    "densenet121",
+    "densenet169",
+    "densenet201",
+)
+NAMES = [
+    pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in ARCHITECTURES
+]
+MINIMUM_SIZES = {"xception": 71, "inceptionv3": 75, "inceptionresnetv2": 75}
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_the_registry_knows_the_number_of_parameters(name: str) -> None:
-    model = build(name, labels=3, size=96)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_network_is_what_the_registry_says(name: str) -> None:
+    architecture = ARCHITECTURES[name]
+    size = architecture.preprocessing.size
+    model = build(name, labels=3)
+    assert model.name == name
+    assert model.input_shape == (None, size, size, 3)
+    assert model.output_shape[0] == (None, 3)
+    _, height, width, channels = model.output_shape[1]
+    assert height == width >= 7
     classifier = model.get_layer("logits").count_params()
-    assert model.count_params() - classifier == find_architecture(name).parameters
+    assert classifier == 3 * (channels + 1)
+    assert model.count_params() - classifier == architecture.parameters
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_a_network_is_built_at_the_size_of_its_preprocessing(name: str) -> None:
-    size = ARCHITECTURES[name].preprocessing.size
-    assert build(name, labels=3).input_shape == (None, size, size, 3)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_smallest_input_gives_numbers_and_a_smaller_one_is_refused(name: str) -> None:
+    smallest = MINIMUM_SIZES.get(name, 32)
+    model = build(name, labels=3, size=smallest)
+    logits, features = model(np.ones((1, smallest, smallest, 3), np.float32), training=False)
+    assert np.isfinite(logits).all()
+    assert (features.dtype, features.ndim) == ("float32", 4)
+    message = f"at least {smallest} pixels, not {smallest - 1}"
+    with pytest.raises(ArgumentError, match=message) as refused:
+        build(name, labels=3, size=smallest - 1)
+    assert refused.value.field == "size"
+
+
+def test_an_application_can_have_the_head_of_the_old_service() -> None:
+    model = applications.build("MobileNet", 32, 3, head="hidden")
+    assert [layer.name for layer in model.layers[-3:]] == ["avg_pool", "hidden", "logits"]
+    assert model.count_params() == 3_228_864 + 1025 * 1024 + 1025 * 3
 
 
 @pytest.mark.parametrize(
-    ("name", "black", "white"), [("efficientnet_lite0", -127 / 128, 1.0), ("xception", -1.0, 1.0)]
+    ("name", "black", "white"),
+    [
+        ("efficientnet_lite0", [-127 / 128] * 3, [1] * 3),
+        ("xception", [-1] * 3, [1] * 3),
+        ("mobilenet", [-1] * 3, [1] * 3),
+        ("densenet121", [-2.117904, -2.035714, -1.804444], [2.2489083, 2.4285715, 2.64]),
+        ("resnet50", [-103.939, -116.779, -123.68], [151.061, 138.221, 131.32]),
+    ],
 )
 def test_the_preprocessing_gives_the_range_that_the_network_wants(
-    name: str, black: float, white: float
+    name: str, black: list[float], white: list[float]
 ) -> None:
     ends = np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8)
     normalized = ARCHITECTURES[name].preprocessing.normalize(ends)
-    np.testing.assert_allclose(normalized[0, :, 0], [black, white], rtol=1e-6)
+    np.testing.assert_allclose(normalized[0], [black, white], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mobilenet", "densenet121", "vgg16"])
+def test_the_preprocessing_of_an_application_is_that_of_keras(name: str) -> None:
+    photo = np.random.default_rng(2).integers(0, 256, (1, 8, 8, 3), np.uint8)
+    module = getattr(keras.applications, name.removesuffix("121"))
+    expected = module.preprocess_input(photo.astype(np.float32))
+    normalized = ARCHITECTURES[name].preprocessing.normalize(photo)
+    np.testing.assert_allclose(normalized, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
     with pytest.raises(ArgumentError) as refused:
-        build("resnet50", labels=3)
+        build("resnet51", labels=3)
     assert refused.value.message == (
-        "There is no architecture 'resnet50'; there are: efficientnet_lite0, efficientnet_lite1, "
-        "efficientnet_lite2, xception."
+        "There is no architecture 'resnet51'; there are: efficientnet_lite0, efficientnet_lite1, "
+        "efficientnet_lite2, xception, mobilenet, nasnetmobile, inceptionv3, inceptionresnetv2, "
+        "densenet121, densenet169, densenet201, resnet50, vgg16, vgg19."
     )

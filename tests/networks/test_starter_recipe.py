@@ -61,7 +61,7 @@ def test_an_augmented_photo_is_of_the_wanted_size_and_the_same_for_the_same_seed
 
 @pytest.fixture
 def model() -> keras.Model:
-    """A network with the two outputs of the contract, small enough to be exported in a moment."""
+    """A small network with the two outputs of the contract."""
     image = keras.Input((32, 32, 3), name="image")
     x = keras.layers.Conv2D(64, 3, strides=4, padding="same", name="stem_conv")(image)
     features = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(x))
@@ -80,22 +80,6 @@ def test_half_precision_weights_are_read_back(model: keras.Model, tmp_path: Path
     for found, expected in zip(model.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(found, expected.astype(np.float16).astype(np.float32))
     assert half.stat().st_size < path.stat().st_size - model.count_params()
-
-
-def test_the_exported_network_agrees_with_keras_and_names_no_path(
-    model: keras.Model, tmp_path: Path
-) -> None:
-    images = fill(model)
-    expected = model.predict_on_batch(images)
-    network = export.convert(model)
-    for output, wanted in zip(export.run_network(network, images), expected, strict=True):
-        np.testing.assert_allclose(output, wanted, atol=1e-5)
-    saved = tmp_path / "network.xml"
-    export.save_network(network, saved)
-    for output, wanted in zip(export.run_network(saved, images), expected, strict=True):
-        np.testing.assert_allclose(output, wanted, atol=1e-2)
-    assert '"/' not in saved.read_text("utf-8")
-    assert saved.with_suffix(".bin").stat().st_size < 3 * model.count_params()
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 from network_checks import fill, layers_without_gradient
 
 from plant_classification.errors import ArgumentError
-from plant_classification.networks import xception
+from plant_classification.networks import heads, xception
 
 # As in test_efficientnet_lite.py, for an input of 71 pixels.
 GOLDEN_LOGITS = [48.1435, 21.0826, 54.5962, 26.0469, -43.1734]
@@ -67,6 +67,6 @@ def test_the_outputs_are_the_golden_ones(model: keras.Model) -> None:
     np.testing.assert_allclose(logits[0], GOLDEN_LOGITS, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("head", xception.HEADS)
+@pytest.mark.parametrize("head", heads.HEADS)
 def test_every_parameter_gets_a_gradient(head: str) -> None:
     assert layers_without_gradient(xception.build(71, 5, head=head)) == []

@@ -1,0 +1,56 @@
+"""The architectures that Keras itself builds (``keras.applications``), with our heads.
+
+Contract:
+    Input ``image``: ``float32 (N, size, size, 3)``, normalised as the registry says.
+    Outputs: ``logits`` ``float32 (N, labels)``, and ``features`` ``float32 (N, h, w, channels)``,
+    the last feature map.
+    Layer names: those of Keras; the head's are ``avg_pool``, ``hidden`` and ``logits``.
+"""
+
+from __future__ import annotations
+
+import keras
+
+from plant_classification.errors import ArgumentError
+from plant_classification.networks.heads import add_head
+
+MINIMUM_SIZES = {
+    "MobileNet": 32,
+    "NASNetMobile": 32,
+    "InceptionV3": 75,
+    "InceptionResNetV2": 75,
+    "DenseNet121": 32,
+    "DenseNet169": 32,
+    "DenseNet201": 32,
+    "ResNet50": 32,
+    "VGG16": 32,
+    "VGG19": 32,
+}
+"""The applications, by the names that Keras and the old service have for them, in pixels."""
+
+
+def build(application: str, size: int, labels: int, head: str = "plain") -> keras.Model:
+    """Build a network with random weights.
+
+    Args:
+        application: A name of ``MINIMUM_SIZES``.
+        size: Side of the input in pixels, at least the minimum.
+        labels: Number of logits.
+        head: ``"plain"`` or ``"hidden"``, as in :mod:`plant_classification.networks.heads`.
+
+    Returns:
+        A model with the outputs ``[logits, features]``.
+
+    Raises:
+        ArgumentError: The size is too small, or there is no such head.
+    """
+    minimum = MINIMUM_SIZES[application]
+    if size < minimum:
+        raise ArgumentError(
+            f"{application} needs an input of at least {minimum} pixels, not {size}.", field="size"
+        )
+    image = keras.Input((size, size, 3), name="image")
+    application_of = getattr(keras.applications, application)
+    features = application_of(include_top=False, weights=None, input_tensor=image).output
+    logits = add_head(features, labels, head)
+    return keras.Model(image, [logits, features], name=application.lower())

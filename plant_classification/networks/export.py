@@ -1,0 +1,47 @@
+"""A Keras network as an OpenVINO network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from plant_classification.openvino import import_openvino
+
+
+def convert(model: keras.Model) -> Any:
+    """The network as an OpenVINO model, in float32.
+
+    The input ``image`` is ``float32 (?, size, size, 3)``, normalised; the outputs are ``logits``
+    ``float32 (?, labels)`` and ``features`` ``float32 (?, h, w, channels)``.
+
+    Args:
+        model: A network with the outputs ``[logits, features]``.
+    """
+    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")]
+    function = tf.function(lambda image: model(image, training=False), input_signature=signature)
+    network = import_openvino().convert_model(function.get_concrete_function())
+    shapes = {"logits": model.outputs[0].shape[1:], "features": model.outputs[1].shape[1:]}
+    for name, shape in shapes.items():
+        (output,) = (
+            port
+            for port in network.outputs
+            if tuple(size.get_length() for size in list(port.get_partial_shape())[1:]) == shape
+        )
+        output.get_tensor().set_names({name})
+    network.inputs[0].get_tensor().set_names({"image"})
+    return network
+
+
+def save_network(network: Any, path: Path, *, half: bool) -> None:
+    """Write ``network.xml`` and, beside it, ``network.bin``.
+
+    Args:
+        network: What :func:`convert` returns.
+        path: Where network.xml goes.
+        half: Whether the weights are written as float16, at half the size. That moves
+            probabilities by up to some 1e-3.
+    """
+    import_openvino().save_model(network, path, compress_to_fp16=half)
