@@ -117,8 +117,14 @@ def get_predict_args() -> dict[str, fields.Field]:
 
 
 def warm() -> None:
-    """Start the inference process and load the model that answers when none is named."""
-    _supervisor().warm()
+    """Start the inference process and load the model that answers when none is named.
+
+    One that cannot be used does not stop the server: the other models can be asked for by name.
+    """
+    try:
+        _supervisor().warm()
+    except PlantClassificationError as error:
+        LOG.error("the model that answers when none is named cannot be used yet: %s", error)
 
 
 def predict(**arguments: Any) -> dict[str, Any] | io.BytesIO:

@@ -10,6 +10,7 @@
     │   ├── UnreachableUrlError     502  no answer, or not a 200
     │   └── SlowUrlError            504  too slow
     ├── UnavailableError            503  the inference process died, or too many wait
+    │   └── ModelNotReadyError      503  the model is being converted
     ├── DeadlineError               504  no answer in time
     ├── DownloadError               502  an archive of a model that cannot be fetched
     ├── ModelFolderError            500  a model folder that is incomplete or damaged
@@ -101,6 +102,12 @@ class UnavailableError(PlantClassificationError):
 
     status = 503
     retry_after = 1
+
+
+class ModelNotReadyError(UnavailableError):
+    """The model is being converted for its first use."""
+
+    retry_after = 15
 
 
 class DeadlineError(PlantClassificationError):

@@ -277,7 +277,7 @@ class AnsweringModel(Schema):
     name = _text("Name of the model.")
     architecture = _text("Name of its network.")
     labels = _count("Number of its labels, from 1.")
-    version = _text("First 12 hexadecimal digits of the SHA-256 of its model.json.")
+    version = _text("12 hexadecimal digits that change whenever the model changes.")
 
 
 def answer_fields() -> dict[str, fields.Field]:

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     "--observation", is_flag=True, help="The photos show one plant: answer them together."
 )
 @click.option("--model", metavar="NAME|FOLDER", help="The model; by default the newest there is.")
+@click.option(
+    "--checkpoint",
+    metavar="FILE",
+    help="Which checkpoint, of a model of the old service; by default its final one.",
+)
 @options.models_dir
 @click.option(
     "--top-k", default=5, show_default=True, type=click.IntRange(1), help="How many names to list."
@@ -50,6 +55,7 @@ def identify(
     photos: Sequence[str],
     observation: bool,
     model: str | None,
+    checkpoint: str | None,
     models_dir: Path | None,
     top_k: int,
     crops: str,
@@ -68,7 +74,7 @@ def identify(
 
     settings = load_settings(models_dir=models_dir)
     newest = find_model(None, settings.models_dir).path if model is None else model
-    classifier = Classifier.load(newest, settings=settings)
+    classifier = Classifier.load(newest, settings=settings, checkpoint=checkpoint)
     failed = False
     for group in [photos] if observation else [[photo] for photo in photos]:
         name = ", ".join(Path(photo).name for photo in group)

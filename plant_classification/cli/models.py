@@ -1,19 +1,22 @@
-"""``plant-classification models``: which models there are, and what is known of each."""
+"""``plant-classification models``: which models there are, what is known of each, more of them."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
 from plant_classification.cli import options
-from plant_classification.models import ModelFolder, find_model, list_models
-from plant_classification.settings import load_settings
+from plant_classification.models import Model, ModelFolder, can_convert, find_model, list_models
+from plant_classification.settings import Settings, load_settings
+from plant_classification.taxonomy import Label, remarks
 
 
 @click.group()
 def models() -> None:
-    """List and show the models."""
+    """List and show the models, and bring in others."""
 
 
 @models.command("list")
@@ -47,16 +50,93 @@ def show(name: str, models_dir: Path | None) -> None:
     from rich.markdown import Markdown
 
     console = Console(highlight=False, markup=False, emoji=False)
-    model = find_model(name, load_settings(models_dir=models_dir).models_dir)
+    settings = load_settings(models_dir=models_dir)
+    model = find_model(name, settings.models_dir)
+    labels = _labels(model, settings)
     console.print(Markdown(_card(model)))
     console.print(Markdown(f"## The {model.label_count} labels"))
-    console.print(Columns(sorted(label.name for label in model.labels()), padding=(0, 2)))
+    console.print(Columns(sorted(label.name for label in labels), padding=(0, 2)))
+    for remark in remarks(labels):
+        click.echo(f"Note: {remark}")
 
 
-def _card(model: ModelFolder) -> str:
+@models.command("import")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--name", help="What to call the model; by default as the folder is called.")
+@click.option(
+    "--checkpoint",
+    metavar="FILE",
+    help="Which checkpoint of the old service's folder; by default its final one.",
+)
+@options.models_dir
+def import_command(
+    folder: Path, name: str | None, checkpoint: str | None, models_dir: Path | None
+) -> None:
+    """Copy the model in FOLDER to the other models.
+
+    A folder of the old service (imgclas) is converted, which needs the extra "train" and a minute.
+    """
+    from plant_classification.models.importing import import_model
+
+    settings = load_settings(models_dir=models_dir)
+    _report(import_model(folder, settings, name, checkpoint), settings)
+
+
+@models.command()
+@click.argument("source", metavar="NAME|URL")
+@click.option("--sha256", metavar="HEX", help="What the archive must be.")
+@click.option("--name", help="What to call the model; by default NAME, or as its folder is called.")
+@options.models_dir
+def download(source: str, sha256: str | None, name: str | None, models_dir: Path | None) -> None:
+    """Fetch models: an archive (.tar.xz, .tar.gz, .zip) by its NAME in the settings, or by URL.
+
+    plantnet has the old service's six thousand species of Western Europe, inaturalist ten thousand.
+    A download that breaks off goes on where it was when the same command is given again.
+    """
+    from plant_classification.models.importing import download_models
+
+    settings = load_settings(models_dir=models_dir)
+    with _progress(source) as progress:
+        digest, found = download_models(source, settings, progress, sha256, name)
+    if sha256 is None:
+        click.echo(f"The archive's SHA-256, to ask for the same again: {digest}")
+    for model in found:
+        _report(model, settings)
+
+
+@contextlib.contextmanager
+def _progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda there, total: bar.update(task, completed=there, total=total)
+
+
+def _report(model: Model, settings: Settings) -> None:
+    click.echo(f"{model.name}: {model.architecture}, {model.label_count} labels, in {model.path}")
+    for remark in remarks(_labels(model, settings)):
+        click.echo(f"Note: {remark}")
+    if isinstance(model, ModelFolder):
+        return
+    click.echo(
+        "It is as the old service wrote it, and is converted when it is first used."
+        if can_convert()
+        else "Before it can be used it must be converted, which needs TensorFlow once: "
+        "pip install 'plant-classification[train]'"
+    )
+
+
+def _labels(model: Model, settings: Settings) -> tuple[Label, ...]:
+    return model.labels() if isinstance(model, ModelFolder) else model.labels(settings.families)
+
+
+def _card(model: Model) -> str:
     from plant_classification.models.folder import CARD
 
-    if CARD in model.files:
+    if isinstance(model, ModelFolder) and CARD in model.files:
         return model.file(CARD).read_text("utf-8")
     figures = "\n".join(f"- {name}: {value}" for name, value in model.metrics.items())
     return f"# {model.name}\n\n{model.architecture}, {model.label_count} labels.\n\n{figures}"

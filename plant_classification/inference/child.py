@@ -15,7 +15,7 @@ from plant_classification.errors import PlantClassificationError
 from plant_classification.inference.answer import Answer
 from plant_classification.inference.classifier import Classifier
 from plant_classification.inference.supervisor import Request
-from plant_classification.models import ModelFolder, find_model
+from plant_classification.models import ModelFolder, find_model, ready
 from plant_classification.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -52,14 +52,20 @@ def _load(settings: Settings, folder: ModelFolder) -> Classifier:
     return Classifier(folder, settings, settings.precision, settings.threads)
 
 
+def _ready(name: str | None, checkpoint: str | None, settings: Settings) -> ModelFolder:
+    # Half of the deadline for a conversion, so that its answer comes before the deadline passes.
+    seconds = settings.deadline_seconds / 2
+    return ready(find_model(name, settings.models_dir, checkpoint), settings, seconds)
+
+
 def _answer(
     message: Request | str | None, settings: Settings, load: Load
 ) -> Answer | PlantClassificationError | None:
     try:
         if not isinstance(message, Request):
-            load(find_model(message, settings.models_dir))
+            load(_ready(message, None, settings))
             return None
-        classifier = load(find_model(message.model, settings.models_dir, message.checkpoint))
+        classifier = load(_ready(message.model, message.checkpoint, settings))
         return classifier.identify(
             message.photos, message.organs, message.top_k, message.crops, message.confidence
         )

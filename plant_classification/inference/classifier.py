@@ -16,7 +16,14 @@ from plant_classification.errors import (
 )
 from plant_classification.inference.answer import Answer, SeenPhoto, answer_of
 from plant_classification.inference.engine import Engine
-from plant_classification.models import STARTER, ModelFolder, find_model, read_model_folder
+from plant_classification.models import (
+    STARTER,
+    ModelFolder,
+    at_checkpoint,
+    find_model,
+    read_model,
+    ready,
+)
 from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
 from plant_classification.photos.preprocessing import CROP_COUNTS
 from plant_classification.settings import Settings, load_settings
@@ -62,6 +69,7 @@ class Classifier:
         name_or_folder: str | Path = STARTER,
         precision: str | None = None,
         settings: Settings | None = None,
+        checkpoint: str | None = None,
     ) -> Classifier:
         """Load a model.
 
@@ -71,10 +79,12 @@ class Classifier:
             precision: ``"auto"`` (bf16 where the processor has it, else f32), ``"f32"`` or
                 ``"bf16"``; by default what the settings say.
             settings: By default those of the machine (:func:`load_settings`).
+            checkpoint: Of a model of the old service: a name in its folder ``ckpts``; by default
+                its final one. Such a model is converted when it is loaded for the first time.
 
         Raises:
-            UnknownModelError: No model of that name.
-            ModelFolderError: The folder is incomplete or damaged.
+            UnknownModelError: No model or checkpoint of that name.
+            ModelFolderError: The folder is incomplete or damaged, or cannot be converted.
         """
         settings = settings or load_settings()
         if (
@@ -82,10 +92,12 @@ class Classifier:
             or "/" in name_or_folder
             or name_or_folder in (".", "..")
         ):
-            model = read_model_folder(Path(name_or_folder).resolve())
+            model = at_checkpoint(read_model(Path(name_or_folder).resolve()), checkpoint)
         else:
-            model = find_model(name_or_folder, settings.models_dir)
-        return cls(model, settings, precision or settings.precision, settings.threads)
+            model = find_model(name_or_folder, settings.models_dir, checkpoint)
+        return cls(
+            ready(model, settings), settings, precision or settings.precision, settings.threads
+        )
 
     def identify(
         self,

@@ -1,17 +1,31 @@
-"""Model folders: their format, and how one is chosen among several."""
+"""Model folders: their format, those of the old service, and how one is chosen among several."""
 
-from plant_classification.models.choosing import STARTER, find_model, list_models
+from plant_classification.models.choosing import (
+    STARTER,
+    at_checkpoint,
+    find_model,
+    list_models,
+    read_model,
+)
+from plant_classification.models.conversion import Model, can_convert, ready
 from plant_classification.models.folder import (
     ModelFolder,
     read_model_folder,
     write_model_folder,
 )
+from plant_classification.models.legacy import LegacyFolder
 
 __all__ = [
     "STARTER",
+    "LegacyFolder",
+    "Model",
     "ModelFolder",
+    "at_checkpoint",
+    "can_convert",
     "find_model",
     "list_models",
+    "read_model",
     "read_model_folder",
+    "ready",
     "write_model_folder",
 ]

@@ -6,13 +6,21 @@ import reprlib
 from pathlib import Path
 
 from plant_classification.errors import ModelFolderError, UnknownModelError
-from plant_classification.models.folder import NETWORK, PARTIAL, ModelFolder, read_model_folder
+from plant_classification.models.conversion import Model
+from plant_classification.models.folder import (
+    MANIFEST,
+    NETWORK,
+    PARTIAL,
+    ModelFolder,
+    read_model_folder,
+)
+from plant_classification.models.legacy import is_legacy_folder, read_legacy_folder
 
 STARTER = "starter"
 STARTER_FOLDER = Path(__file__).with_name(STARTER)
 
 
-def list_models(models_dir: Path) -> tuple[list[ModelFolder], list[ModelFolderError]]:
+def list_models(models_dir: Path) -> tuple[list[Model], list[ModelFolderError]]:
     """All models that can be asked for by name, read anew at each call.
 
     Returns:
@@ -22,21 +30,22 @@ def list_models(models_dir: Path) -> tuple[list[ModelFolder], list[ModelFolderEr
     Raises:
         ModelFolderError: The folder of models cannot be read.
     """
-    models, faults = [], []
+    models: list[Model] = []
+    faults = []
     for path in _folders(models_dir):
         if path.name == STARTER:
             fault = f"{path} is passed over: {STARTER!r} is the model of the package; rename it."
             faults.append(ModelFolderError(fault))
         else:
             try:
-                models.append(read_model_folder(path))
+                models.append(read_model(path))
             except ModelFolderError as fault:
                 faults.append(ModelFolderError(fault.message, field=path.name))
     models.sort(key=lambda model: model.created, reverse=True)
     return [*models, read_model_folder(STARTER_FOLDER)], faults
 
 
-def find_model(name: str | None, models_dir: Path, checkpoint: str | None = None) -> ModelFolder:
+def find_model(name: str | None, models_dir: Path, checkpoint: str | None = None) -> Model:
     """The model of that name (its folder's), or without a name the newest.
 
     Raises:
@@ -53,13 +62,39 @@ def find_model(name: str | None, models_dir: Path, checkpoint: str | None = None
         raise UnknownModelError(
             f"There is no model {reprlib.repr(name)}; there are: {names}.", field="model"
         )
-    if checkpoint not in (None, NETWORK):
+    return at_checkpoint(found, checkpoint)
+
+
+def read_model(path: Path) -> Model:
+    """Read a model folder, of this package or of the old service.
+
+    Raises:
+        ModelFolderError: It is neither, incomplete or damaged.
+    """
+    if not (path / MANIFEST).exists() and is_legacy_folder(path):
+        return read_legacy_folder(path)
+    return read_model_folder(path)
+
+
+def at_checkpoint(model: Model, checkpoint: str | None) -> Model:
+    """The model at one of its checkpoints; as it is where none is named.
+
+    Raises:
+        UnknownModelError: There is none of that name; the sentence lists those that exist.
+    """
+    if checkpoint is None:
+        return model
+    if not isinstance(model, ModelFolder):
+        return model.at(checkpoint)
+    # An imported model answers to the name that its checkpoint had.
+    names = [NETWORK, *filter(None, [model.training.get("checkpoint")])]
+    if checkpoint not in names:
         raise UnknownModelError(
-            f"Model {found.name!r} has no checkpoint {reprlib.repr(checkpoint)}; "
-            f"there is: {NETWORK}.",
+            f"Model {model.name!r} has no checkpoint {reprlib.repr(checkpoint)}; "
+            f"there is: {', '.join(names)}.",
             field="ckpt_name",
         )
-    return found
+    return model
 
 
 def _folders(models_dir: Path) -> list[Path]:
@@ -78,5 +113,5 @@ def _folders(models_dir: Path) -> list[Path]:
         ) from None
 
 
-def _named(name: str, models: list[ModelFolder]) -> ModelFolder | None:
+def _named(name: str, models: list[Model]) -> Model | None:
     return next((model for model in models if model.name == name), None)

@@ -8,20 +8,24 @@ it is whole. Nothing of it is ever unpickled.
 from __future__ import annotations
 
 import dataclasses
-import errno
 import functools
 import hashlib
 import json
-import os
 import re
 import shutil
-import stat
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from plant_classification.errors import ModelFolderError
+from plant_classification.models.files import (
+    fsync,
+    identity,
+    read_plain_file,
+    refuse_constant,
+    sha256,
+)
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.taxonomy import Label, read_labels, write_labels
 
@@ -85,7 +89,7 @@ class ModelFolder:
         if name not in self.files:
             raise ModelFolderError(f"{self.path / MANIFEST} names no file {name!r}.")
         try:
-            digest = _sha256(path)
+            digest = sha256(path)
         except OSError as error:
             raise ModelFolderError(f"{path} cannot be read: {error.strerror}.") from None
         if digest != self.files[name].sha256:
@@ -122,8 +126,7 @@ def read_model_folder(path: Path) -> ModelFolder:
     """
     manifest = path / MANIFEST
     try:
-        status = manifest.stat()
-        folder = _read_unchanged(path, status.st_ino, status.st_mtime_ns, status.st_size)
+        folder = _read_unchanged(path, *identity(manifest))
     except OSError as error:
         raise ModelFolderError(
             f"{path} is not a model folder: {MANIFEST}: {error.strerror}."
@@ -136,9 +139,9 @@ def read_model_folder(path: Path) -> ModelFolder:
 def _read_unchanged(path: Path, *_identity: int) -> ModelFolder:
     """Read model.json once for as long as it stays the same file."""
     manifest = path / MANIFEST
-    content = _read_manifest(manifest)
+    content = read_plain_file(manifest, MOST_MANIFEST_BYTES)
     try:
-        values = json.loads(content, parse_constant=_refuse_constant)
+        values = json.loads(content, parse_constant=refuse_constant)
         if values["format"] != FORMAT:
             raise ModelFolderError(
                 f"{manifest} is of format {values['format']!r}; this version reads format {FORMAT}."
@@ -192,10 +195,7 @@ def write_model_folder(
     Raises:
         ModelFolderError: The folder is there already, its name cannot be used, or a file lacks.
     """
-    if not _NAME.fullmatch(path.name):
-        raise ModelFolderError(
-            f"{path.name!r} cannot be a model's name: use letters, digits, '.', '_', '-', ' '."
-        )
+    check_name(path.name)
     if path.exists():
         raise ModelFolderError(f"{path} is there already; choose another name.")
     if missing := {NETWORK, NETWORK_WEIGHTS} - set(files):
@@ -208,7 +208,7 @@ def write_model_folder(
             shutil.copyfile(source, partial / name)
         (partial / LABELS).write_text(write_labels(labels), "utf-8")
         entries = {
-            file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+            file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)}
             for file in sorted(partial.iterdir())
         }
         manifest = {
@@ -225,27 +225,26 @@ def write_model_folder(
         }
         (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
         for file in partial.iterdir():
-            _fsync(file)
-        _fsync(partial)
+            fsync(file)
+        fsync(partial)
         partial.rename(path)
-        _fsync(path.parent)
+        fsync(path.parent)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return read_model_folder(path)
 
 
-def _read_manifest(path: Path) -> bytes:
-    """The content of a plain file; another kind, or a huge one, is an ``OSError`` at once."""
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_MANIFEST_BYTES:
-            raise OSError(errno.EINVAL, f"not a plain file of at most {MOST_MANIFEST_BYTES} bytes")
-        return file.read(MOST_MANIFEST_BYTES)
+def check_name(name: str) -> None:
+    """Judge a model's name before anything is written.
 
-
-def _refuse_constant(constant: str) -> None:
-    raise ValueError(f"{constant} is not a number")
+    Raises:
+        ModelFolderError: It cannot be a folder's everywhere.
+    """
+    if not _NAME.fullmatch(name) or name.endswith(PARTIAL):
+        raise ModelFolderError(
+            f"{name!r} cannot be a model's name: use letters, digits, '.', '_', '-', ' '."
+        )
 
 
 def _check_complete(folder: ModelFolder) -> None:
@@ -271,19 +270,3 @@ def _positive(value: Any) -> float:
     if not 0 < number < float("inf"):
         raise ValueError(f"the temperature must be above 0, not {value}")
     return number
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -20,7 +20,7 @@ from typing import ClassVar
 import pytest
 
 from plant_classification.errors import PhotoError, SlowUrlError, UnreachableUrlError, UrlError
-from plant_classification.fetching import REFUSED, fetch, is_public
+from plant_classification.fetching.photos import REFUSED, fetch, is_public
 from plant_classification.settings import Settings
 
 BODY = bytes(range(256)) * 400

@@ -1,0 +1,196 @@
+"""Bringing models into the models folder: from another folder, or from an archive by address."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from plant_classification.errors import ArgumentError, ModelFolderError
+from plant_classification.fetching import download
+from plant_classification.models.archives import unpack
+from plant_classification.models.choosing import STARTER, at_checkpoint, read_model
+from plant_classification.models.conversion import Model, can_convert, convert, ready
+from plant_classification.models.files import fsync
+from plant_classification.models.folder import MANIFEST, PARTIAL, ModelFolder, check_name
+from plant_classification.models.legacy import CONF
+from plant_classification.settings import Settings
+
+DOWNLOADS = ".downloads"
+DEPTH = 4
+"""How many folders deep in an archive a model is looked for."""
+
+Progress = Callable[[int, int | None], None]
+
+
+def import_model(
+    source: Path, settings: Settings, name: str | None = None, checkpoint: str | None = None
+) -> Model:
+    """Copy a model folder into the models folder; one of the old service is converted.
+
+    An old folder that lies in the models folder already is converted where it is.
+
+    Args:
+        source: The folder.
+        settings: For ``models_dir`` and ``families``.
+        name: What to call the model; by default as the folder is called.
+        checkpoint: Of the old service's folder: which one; by default its final one.
+
+    Returns:
+        The model in its new place.
+
+    Raises:
+        UnknownModelError: No checkpoint of that name.
+        ModelFolderError: The folder cannot be used, or there is a model of that name.
+    """
+    model = at_checkpoint(read_model(source.resolve()), checkpoint)
+    if not isinstance(model, ModelFolder) and _is_in_place(model, settings.models_dir, name):
+        ready(model, settings)
+        return model
+    target = _place(name or model.name, settings.models_dir)
+    if isinstance(model, ModelFolder):
+        _copy(model, target)
+    else:
+        convert(model, target, settings)
+    return read_model(target)
+
+
+def download_models(
+    name_or_address: str,
+    settings: Settings,
+    progress: Progress,
+    sha256: str | None = None,
+    name: str | None = None,
+) -> tuple[str, list[Model]]:
+    """Fetch an archive of one or more model folders and import each.
+
+    What came of an archive is kept when the connection breaks, and the same call goes on there.
+    After any other failure nothing is left.
+
+    Args:
+        name_or_address: A name of ``settings.model_sources``, or an https address.
+        settings: For ``model_sources``, ``max_model_bytes``, ``models_dir`` and ``families``.
+        progress: Called with the bytes that are there and those that there will be, if known.
+        sha256: What the archive must be; not compared where not given.
+        name: What to call the model; by default the name of the source, else of its folder.
+
+    Returns:
+        The SHA-256 of the archive, and the models in their new place: those of the old service
+        converted, or as they are where TensorFlow is not installed.
+
+    Raises:
+        ArgumentError: No source of that name.
+        DownloadError: The archive cannot be fetched, or is not the one that ``sha256`` names.
+        ModelFolderError: The archive holds no model, or one that cannot be imported.
+    """
+    address = _address(name_or_address, settings)
+    if address != name_or_address:
+        name = name or name_or_address
+    if name:
+        _place(name, settings.models_dir)  # before anything is fetched
+    folder = settings.models_dir / DOWNLOADS
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / _file_name(address)
+    digest = download(
+        address, archive, sha256=sha256, most_bytes=settings.max_model_bytes, progress=progress
+    )
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            unpacked = Path(temporary) / _stem(archive)
+            unpack(archive, unpacked, settings.max_model_bytes)
+            return digest, _import_all(unpacked, settings, name)
+    finally:
+        archive.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # another download is there
+            folder.rmdir()
+
+
+def _import_all(unpacked: Path, settings: Settings, name: str | None) -> list[Model]:
+    folders = list(_model_folders(unpacked, DEPTH))
+    if not folders:
+        raise ModelFolderError(
+            f"The archive holds no model folder: none with {MANIFEST} or {CONF}."
+        )
+    if name and len(folders) > 1:
+        found = ", ".join(folder.name for folder in folders)
+        raise ModelFolderError(
+            f"The archive holds {len(folders)} models ({found}), which cannot all be {name!r}."
+        )
+    models: list[Model] = []
+    try:
+        models.extend(_import(folder, settings, name) for folder in folders)
+    except BaseException:
+        for model in models:
+            shutil.rmtree(model.path, ignore_errors=True)
+        raise
+    return models
+
+
+def _import(folder: Path, settings: Settings, name: str | None) -> Model:
+    model = read_model(folder)
+    if isinstance(model, ModelFolder) or can_convert():
+        return import_model(folder, settings, name)
+    return read_model(folder.rename(_place(name or folder.name, settings.models_dir)))
+
+
+def _is_in_place(model: Model, models_dir: Path, name: str | None) -> bool:
+    return model.path.parent == models_dir.resolve() and name in (None, model.name)
+
+
+def _model_folders(folder: Path, depth: int) -> Iterator[Path]:
+    if (folder / MANIFEST).is_file() or (folder / CONF).is_file():
+        yield folder
+    elif depth:
+        for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+            yield from _model_folders(inner, depth - 1)
+
+
+def _place(name: str, models_dir: Path) -> Path:
+    check_name(name)
+    target = models_dir / name
+    if name == STARTER or target.exists():
+        raise ModelFolderError(f"There is a model {name!r} already; give the new one a --name.")
+    return target
+
+
+def _copy(model: ModelFolder, target: Path) -> None:
+    """Copy the files that model.json names, each compared with what it says, or none."""
+    partial = target.with_name(target.name + PARTIAL)
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        for file in [model.path / MANIFEST, *(model.file(name) for name in model.files)]:
+            copy = partial / file.name
+            shutil.copyfile(file, copy)
+            fsync(copy)
+        fsync(partial)
+        partial.rename(target)
+        fsync(target.parent)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _address(name_or_address: str, settings: Settings) -> str:
+    if "://" in name_or_address:
+        return name_or_address
+    if name_or_address not in settings.model_sources:
+        names = ", ".join(settings.model_sources) or "none"
+        raise ArgumentError(
+            f"There is no source of models {name_or_address[:100]!r}; there are: {names}. "
+            "Or give an https address.",
+            field="name",
+        )
+    return settings.model_sources[name_or_address]
+
+
+def _file_name(address: str) -> str:
+    return PurePosixPath(urlsplit(address).path).name or "archive"
+
+
+def _stem(archive: Path) -> str:
+    """The name without .tar.xz and the like, for an archive that is a model without a folder."""
+    return archive.name.split(".")[0] or "model"
