@@ -87,7 +87,7 @@ def write_legacy_folder(
 
 def build(modelname: str, size: int, labels: int, by: str) -> Any:
     """The old service's network, in Keras 2."""
-    import tf_keras  # type: ignore[import-untyped]
+    import tf_keras
 
     arguments: dict[str, Any] = {
         "include_top": False,
