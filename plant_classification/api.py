@@ -120,9 +120,13 @@ def warm() -> None:
     """Start the inference process and load the model that answers when none is named.
 
     One that cannot be used does not stop the server: the other models can be asked for by name.
+
+    Raises:
+        SettingsError: A setting that cannot be used.
     """
+    supervisor = _supervisor()
     try:
-        _supervisor().warm()
+        supervisor.warm()
     except PlantClassificationError as error:
         LOG.error("the model that answers when none is named cannot be used yet: %s", error)
 
