@@ -30,6 +30,13 @@ class MediaType(fields.Str):
         return next((media for media in ranges if media in (JSON, CSV, "*/*")), accepted)
 
 
+class ListedMediaTypes(validate.OneOf):
+    """CSV is served but not listed, since the AI4OS page cannot draw it and would not start."""
+
+    def __call__(self, value: Any) -> Any:  # noqa: D102
+        return value if value == CSV else super().__call__(value)
+
+
 def predict_arguments() -> dict[str, fields.Field]:
     """The arguments of a prediction, made anew at each call since DEEPaaS changes ``accept``."""
     return {
@@ -98,7 +105,7 @@ def predict_arguments() -> dict[str, fields.Field]:
         ),
         "accept": MediaType(
             load_default=JSON,
-            validate=validate.OneOf([JSON, CSV]),
+            validate=ListedMediaTypes([JSON], error=f"Must be one of: {JSON}, {CSV}."),
             metadata={
                 "location": "headers",
                 "description": f"Media type of the answer: {JSON} for all of it, {CSV} for the "

@@ -114,9 +114,9 @@ def test_the_ai4os_page_finds_the_answers_schema_by_its_name(service: Service) -
         assert "image" not in field.get("description", "")  # the page would decode it as one
 
 
-def test_it_offers_json_and_csv(service: Service) -> None:
+def test_it_lists_json_alone_since_the_ai4os_page_cannot_draw_csv(service: Service) -> None:
     operation = swagger(service)["paths"][f"/v2/models/{MODULE}/predict/"]["post"]
-    assert operation["produces"] == ["application/json", "text/csv", "*/*"]
+    assert operation["produces"] == ["application/json", "*/*"]
 
 
 def test_an_upload_is_answered(service: Service, flower: Path) -> None:
