@@ -435,6 +435,15 @@ def test_a_zip_that_lies_about_its_sizes_is_damaged(told: int, archive: Path, fo
     assert "is damaged" in refuse(archive, folder, bytes(content))
 
 
+def test_a_zip_that_lies_about_its_places_is_damaged(archive: Path, folder: Path) -> None:
+    content = bytearray(WHOLE["zip"])
+    place = content.index(b"PK\x05\x06") + 16
+    (told,) = struct.unpack_from("<I", content, place)
+    for offset in (told + 1000, told - 1, 0, 2**32 - 1):
+        struct.pack_into("<I", content, place, offset)
+        assert "is damaged" in refuse(archive, folder, bytes(content))
+
+
 NUMBERS = range(MOST_ENTRIES + 1)
 
 

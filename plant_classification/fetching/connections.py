@@ -33,27 +33,24 @@ class Lifeline:
     """The sockets of one fetch: cut from outside when time is up, closed at its end.
 
     A thread that reads from a socket that is cut comes to its end at once.
-
-    Attributes:
-        is_cut: Whether it has been cut; what came last may lack its end.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
-        self.is_cut = False
+        self._is_cut = False
 
     def hold(self, connected: socket.socket) -> None:
         """Take a socket that has been connected."""
         with self._lock:
             self._sockets.append(connected)
-        if self.is_cut:
+        if self._is_cut:
             self.cut()
 
     def cut(self) -> None:
         """End every read, now and later."""
         with self._lock:
-            self.is_cut = True
+            self._is_cut = True
             for connected in self._sockets:
                 with contextlib.suppress(OSError):  # closed already
                     socket.socket.shutdown(connected, socket.SHUT_RDWR)

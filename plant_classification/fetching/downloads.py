@@ -82,7 +82,8 @@ def download(
         target: The file to write; it appears when it is whole and right, and replaces another.
         sha256: What the file's SHA-256 must be: 64 hexadecimal digits; None leaves it unchecked.
         most_bytes: A file that is larger is refused.
-        progress: Called with the bytes that are there, and those of the whole file, if known.
+        progress: Called with the bytes that are there, and those of the whole file, if known; they
+            become fewer when it begins anew.
         patience: When to give up.
 
     Returns:
@@ -158,7 +159,7 @@ def _go_on(request: _Request, partial: PartialFile) -> None:
     origin = partial.origin
     asked_for = {}
     if origin and partial.size:
-        if origin.total == partial.size:
+        if origin.total == partial.size <= request.most_bytes:
             return  # it was interrupted after its last byte
         if origin.validator:
             asked_for = {"Range": f"bytes={partial.size}-", "If-Range": origin.validator}
@@ -180,7 +181,7 @@ def _go_on(request: _Request, partial: PartialFile) -> None:
             request.progress(size, total)
     # An answer that is cut within its head looks like one without a length, and empty.
     is_framed = total is not None or response.raw.chunked
-    if lifeline.is_cut or partial.size < (total or 0) or not (is_framed or partial.size):
+    if partial.size < (total or 0) or not (is_framed or partial.size):
         raise _BrokenOffError("broke off")
 
 

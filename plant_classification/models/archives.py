@@ -259,7 +259,7 @@ def _tar_entries(source: _Source) -> Iterator[_Entry]:
     stream = _TarStream(source)
     file: Any = stream  # to be read only
     tar: Any = tarfile.TarFile(fileobj=file, encoding="utf-8", errors="surrogateescape")
-    while member := tar.next():
+    while stream.last_read != TAR_END and (member := tar.next()):
         if not (member.isreg() or member.isdir()) or member.issparse():
             kind = "a sparse file" if member.issparse() else TAR_KINDS.get(member.type, NO_KIND)
             raise _RefusedError(f"its entry {_quoted(member.name)} is {kind}")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
+import fcntl
 import gzip
 import hashlib
 import random
+import select
 import signal
 import socket
+import socketserver
 import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +314,17 @@ def test_what_was_interrupted_after_the_last_byte_is_not_asked_for(
     assert len(site.asked) == before
 
 
+def test_what_is_there_already_is_held_to_the_limit_too(site: Site, target: Path) -> None:
+    site.acts = [break_off(299_999)] + [answer(503)] * 4
+    with pytest.raises(DownloadError):
+        get(site, target)
+    with partial(target).open("ab") as file:
+        file.write(CONTENT[-1:])
+    with pytest.raises(DownloadError, match="more than the 299,999 bytes"):
+        get(site, target, most_bytes=299_999)
+    assert is_clean(target)
+
+
 @pytest.mark.parametrize("words", ["", "{", "[]", "{}", '{"address": 1}', "[" * 9000, "null"])
 def test_what_is_kept_of_an_unknown_file_is_dropped(words: str, site: Site, target: Path) -> None:
     target.parent.mkdir()
@@ -427,6 +443,8 @@ def test_a_length_that_is_none_is_not_believed(told: str, site: Site, target: Pa
     [
         b"",
         b"no http at all\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3000",
         b"HTTP/1.1 2x0 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\nplain",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
@@ -605,6 +623,51 @@ def test_https_needs_no_checksum_and_trusts_whom_the_environment_names(
     assert safe_site.ranges == [None, "bytes=100000-"]
 
 
+@contextmanager
+def tunnel() -> Iterator[tuple[str, list[bytes]]]:
+    """A proxy for https, and the lines that it was asked with."""
+    lines: list[bytes] = []
+
+    class Tunnel(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            lines.append(self.rfile.readline())
+            while self.rfile.readline().strip():
+                pass
+            host, _, port = lines[-1].split()[1].decode().partition(":")
+            with socket.create_connection((host, int(port))) as far:
+                self.connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                self.pass_on(far)
+
+        def pass_on(self, far: socket.socket) -> None:
+            ways = {self.connection: far, far: self.connection}
+            with suppress(OSError):
+                while True:
+                    for ready in select.select(list(ways), [], [])[0]:
+                        block = ready.recv(1 << 16)
+                        if not block:
+                            return
+                        ways[ready].sendall(block)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Tunnel) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"127.0.0.1:{server.server_address[1]}", lines
+        server.shutdown()
+        thread.join()
+
+
+def test_https_goes_through_the_proxy_of_the_environment(
+    safe_site: Site, target: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    monkeypatch.setenv("no_proxy", "")
+    safe_site.acts = [break_off(100_000)]
+    with tunnel() as (pair, lines):
+        monkeypatch.setenv("https_proxy", f"http://user:secret@{pair}")
+        assert get_safely(safe_site, target) == DIGEST
+    assert [line.split()[:2] for line in lines] == [[b"CONNECT", safe_site.pair.encode()]] * 2
+
+
 def test_a_certificate_that_nobody_vouches_for_is_told_at_once(
     safe_site: Site, target: Path
 ) -> None:
@@ -685,15 +748,16 @@ def test_silence_and_dripping_end(act: Act, site: Site, target: Path) -> None:
 
 def test_a_slow_file_is_waited_for(site: Site, target: Path) -> None:
     """In all it takes longer than silence is borne."""
+    patience = dataclasses.replace(IMPATIENCE, silence_seconds=1.5)
 
     def act(visit: Visit) -> None:
         visit.start()
         for start in range(0, len(CONTENT), 10_000):
             visit.connection.sendall(CONTENT[start : start + 10_000])
-            time.sleep(0.03)
+            time.sleep(0.1)
 
     site.acts = [act]
-    assert get(site, target, patience=IMPATIENCE) == DIGEST
+    assert get(site, target, patience=patience) == DIGEST
     assert len(site.asked) == 1
 
 
@@ -809,6 +873,24 @@ def test_many_at_once_leave_one_whole_file(site: Site, target: Path) -> None:
     assert all(said == DIGEST or "by another process" in said for said in outcomes)
     assert target.read_bytes() == CONTENT
     assert is_clean(target)
+
+
+def test_what_another_process_has_just_finished_is_not_touched(
+    site: Site, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was opened here as a partial file, and is the whole one by the time of the lock."""
+    finished = target.with_name("finished")
+    lock = fcntl.flock
+
+    def flock(descriptor: int, operation: int) -> None:
+        if not finished.exists():
+            partial(target).write_bytes(CONTENT)
+            partial(target).rename(finished)
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert get(site, target) == DIGEST
+    assert target.read_bytes() == finished.read_bytes() == CONTENT
 
 
 def test_a_full_disk_is_told_and_keeps_what_came(site: Site, target: Path) -> None:
