@@ -31,7 +31,7 @@ figures: $(VENV)/test  ## print the ratios of speed, and the starter's accuracy 
 	$(BIN)/python -m recipes.starter evaluate
 
 clean:  ## remove the environment and what builds and tools leave
-	rm -rf $(VENV) build dist htmlcov .coverage* *.egg-info .*_cache .tox
+	rm -rf $(VENV) build dist htmlcov bandit flake8.log .coverage* *.egg-info .*_cache .tox
 
 # One file for each kind of installation, older than the files that it was made from when these change.
 $(VENV)/core $(VENV)/test $(VENV)/dev: setup.cfg constraints.txt VERSION | $(BIN)/pip

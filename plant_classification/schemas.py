@@ -47,7 +47,7 @@ def predict_arguments() -> dict[str, fields.Field]:
             metadata={
                 "description": "Addresses of the photos, instead of files: http, https or data: "
                 "URIs, 1 to 5 of one plant. Repeat the argument for each; an address is never "
-                "split. Default: none."
+                "split. On the AI4OS page: in double quotes, parted by commas. Default: none."
             },
         ),
         "organs": fields.List(
@@ -55,8 +55,9 @@ def predict_arguments() -> dict[str, fields.Field]:
             load_default=None,
             metadata={
                 "description": f"What each photo shows: {', '.join(ORGANS)}; one for each photo, "
-                "in the order of the photos. Repeat the argument for each. It is kept in the "
-                "answer, and does not change it yet. Default: not said."
+                "in the order of the photos. Repeat the argument for each (on the AI4OS page: "
+                "in double quotes, parted by commas). It is kept in the answer, and does not change "
+                "it yet. Default: not said."
             },
         ),
         "model": fields.Str(

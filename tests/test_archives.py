@@ -62,7 +62,8 @@ def zipped(entries: Iterable[tuple[zipfile.ZipInfo | str, bytes]], method: int =
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
         for entry, content in entries:
-            archive.writestr(entry, content)
+            info = zipfile.ZipInfo(entry) if isinstance(entry, str) else entry  # dated 1980
+            archive.writestr(info, content, method)
     return file.getvalue()
 
 
@@ -71,7 +72,7 @@ GNU = tar((member(name, content) for name, content in FILES.items()), tarfile.GN
 WHOLE = {
     "pax": PLAIN,
     "gnu": GNU,
-    "tar.gz": gzip.compress(PLAIN),
+    "tar.gz": gzip.compress(PLAIN, mtime=0),
     "tar.xz": lzma.compress(PLAIN),
     "zip": zipped(FILES.items()),
     "stored zip": zipped(FILES.items(), zipfile.ZIP_STORED),
@@ -587,7 +588,9 @@ def test_a_truncated_archive_is_told_wherever_it_ends(
 
 
 @pytest.mark.parametrize(
-    "content", [tar([]), zipped([]), gzip.compress(tar([])), zipped([("a/", b"")])]
+    "content",
+    [tar([]), zipped([]), gzip.compress(tar([])), zipped([("a/", b"")])],
+    ids=["tar", "zip", "tar.gz", "folder"],
 )
 def test_an_archive_without_a_file_is_refused(content: bytes, archive: Path, folder: Path) -> None:
     archive.write_bytes(content)
