@@ -56,8 +56,8 @@ def predict_arguments() -> dict[str, fields.Field]:
             metadata={
                 "description": f"What each photo shows: {', '.join(ORGANS)}; one for each photo, "
                 "in the order of the photos. Repeat the argument for each (on the AI4OS page: "
-                "in double quotes, parted by commas). It is kept in the answer, and does not change "
-                "it yet. Default: not said."
+                "in double quotes, parted by commas). It is kept in the answer, and does not "
+                "change it yet. Default: not said."
             },
         ),
         "model": fields.Str(
