@@ -88,7 +88,7 @@ def get_metadata() -> dict[str, Any]:
     package = metadata.metadata("plant-classification")
 
     def text(*keys: str) -> str:
-        return next((str(package[key]) for key in keys if package[key]), "")
+        return next((str(package[key]) for key in keys if key in package), "")
 
     model = find_model(None, _settings().models_dir)
     return {

@@ -10,7 +10,7 @@
     │   ├── UnreachableUrlError     502  no answer, or not a 200
     │   └── SlowUrlError            504  too slow
     ├── UnavailableError            503  the inference process died, or too many wait
-    │   └── ModelNotReadyError      503  the model is being converted
+    │   └── ModelNotReadyError      503  the model must be converted first
     ├── DeadlineError               504  no answer in time
     ├── DownloadError               502  an archive of a model that cannot be fetched
     ├── ModelFolderError            500  a model folder that is incomplete or damaged
@@ -105,7 +105,7 @@ class UnavailableError(PlantClassificationError):
 
 
 class ModelNotReadyError(UnavailableError):
-    """The model is being converted for its first use."""
+    """The model must be converted first: that goes on just now, or TensorFlow is missing."""
 
     retry_after = 15
 

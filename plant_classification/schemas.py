@@ -7,6 +7,7 @@ both bounds; in the answer the word would make it decode a text as a picture.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -64,8 +65,8 @@ def predict_arguments() -> dict[str, fields.Field]:
             load_default=None,
             allow_none=True,
             metadata={
-                "description": "Name of the model, plain or as JSON. Default: the newest one, or "
-                "the starter model where there is no other."
+                "description": "Name of the model, plain or as JSON. Default: the newest one "
+                "beside the starter, or the starter where there is no other."
             },
         ),
         "timestamp": fields.Str(
@@ -118,15 +119,15 @@ def predict_arguments() -> dict[str, fields.Field]:
 
 def _photo(place: int) -> fields.Field:
     described = "The photo" if place == 1 else f"Photo {place} of the same plant"
-    return fields.Field(
-        load_default=None,
-        metadata={
-            "type": "file",
-            "location": "form",
-            "description": f"{described}, an image file: {FORMATS_READ}, told by its content. "
-            "Default: none.",
-        },
-    )
+    metadata = {
+        "type": "file",
+        "location": "form",
+        "description": f"{described}, an image file: {FORMATS_READ}, told by its content. "
+        "Default: none.",
+    }
+    with warnings.catch_warnings():  # that deepaas-cli knows a file by a bare Field
+        warnings.simplefilter("ignore")
+        return fields.Field(load_default=None, metadata=metadata)
 
 
 def _text(description: str, *, nullable: bool = False) -> fields.Field:

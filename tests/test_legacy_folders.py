@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from test_models import date, write
@@ -44,7 +45,7 @@ def write_old(folder: Path, conf: dict[str, Any] | None = None, **texts: str | N
         "dataset": {"mean_RGB": MEAN, "std_RGB": STD},
         "training": {"epochs": 15},
     }
-    (folder / "ckpts/final_model.h5").write_bytes(b"weights")
+    write_weights(folder / "ckpts/final_model.h5")
     (folder / "conf/conf.json").write_text(json.dumps(groups))
     contents = {
         "dataset_files/classes.txt": texts.get("classes", "\n".join(NAMES) + "\n"),
@@ -55,6 +56,12 @@ def write_old(folder: Path, conf: dict[str, Any] | None = None, **texts: str | N
         if text is not None:
             (folder / name).write_bytes(text.encode())
     return folder
+
+
+def write_weights(path: Path, seed: int = 0) -> None:
+    """Write a real, small HDF5 file."""
+    with h5py.File(path, "w") as file:
+        file["weights"] = np.random.default_rng(seed).random(100)
 
 
 def read(folder: Path) -> LegacyFolder:
@@ -117,7 +124,7 @@ def test_it_is_dated_by_its_name_else_its_statistics_else_its_weights(tmp_path: 
 def test_its_checkpoints_can_be_asked_for_the_final_one_by_default(tmp_path: Path) -> None:
     folder = write_old(tmp_path / "old")
     for name in ("epoch-02.hdf5", "epoch-10.hdf5", "notes.txt", ".hidden.h5"):
-        (folder / "ckpts" / name).write_bytes(name.encode())
+        write_weights(folder / "ckpts" / name)
     model = read(folder)
     assert model.checkpoints == ("final_model.h5", "epoch-10.hdf5", "epoch-02.hdf5")
     assert find_model("old", tmp_path, "epoch-02.hdf5") == model.at("epoch-02.hdf5")
@@ -130,11 +137,11 @@ def test_its_checkpoints_can_be_asked_for_the_final_one_by_default(tmp_path: Pat
 def test_the_version_changes_with_weights_labels_and_checkpoint(tmp_path: Path) -> None:
     folder = write_old(tmp_path / "old")
     versions = {read(folder).version}
-    (folder / "ckpts/final_model.h5").write_bytes(b"other weights")
+    write_weights(folder / "ckpts/final_model.h5", seed=1)
     versions.add(read(folder).version)
     (folder / "dataset_files/classes.txt").write_text("Abies alba\nTaxus baccata\nIlex aquifolium")
     versions.add(read(folder).version)
-    (folder / "ckpts/epoch-01.hdf5").write_bytes(b"more weights")
+    write_weights(folder / "ckpts/epoch-01.hdf5", seed=2)
     versions.add(read(folder).at("epoch-01.hdf5").version)
     assert len(versions) == 4
     assert all(len(version) == 12 for version in versions)
@@ -162,6 +169,10 @@ def lost(relative: str) -> Callable[[Path], object]:
 
 def holds(relative: str, content: bytes) -> Callable[[Path], object]:
     return lambda folder: (folder / relative).write_bytes(content)
+
+
+def cut(relative: str) -> Callable[[Path], object]:
+    return lambda folder: os.truncate(folder / relative, 1000)
 
 
 def link_out(folder: Path, relative: str) -> None:
@@ -193,6 +204,12 @@ def pipe(folder: Path, relative: str) -> None:
         (holds(CLASSES, b"Abies\nPicea \xe9\nRosa\n"), r"classes\.txt, line 2: not UTF-8"),
         (holds(INFO, b"a\nb\nc\nd\n"), r"info\.txt has 4 lines, and dataset_files/classes\.txt 3"),
         (lost("ckpts/final_model.h5"), r"ckpts holds no checkpoint"),
+        (holds("ckpts/final_model.h5", b"xx"), r"final_model\.h5 is no HDF5 file"),
+        (holds("ckpts/final_model.h5", b""), r"final_model\.h5 is no HDF5 file"),
+        (
+            cut("ckpts/final_model.h5"),
+            r"final_model\.h5 has 1,000 bytes of \d,\d{3}; if it is being",
+        ),
         (lambda folder: shutil.rmtree(folder / "ckpts"), r"ckpts cannot be read: No such file"),
         (lambda folder: link_out(folder, CLASSES), r"classes\.txt is a link that leads out"),
         (lambda folder: link_out(folder, "conf"), r"conf\.json is a link that leads out"),

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 @click.option(
     "--observation", is_flag=True, help="The photos show one plant: answer them together."
 )
-@click.option("--model", metavar="NAME|FOLDER", help="The model; by default the newest there is.")
+@click.option(
+    "--model",
+    metavar="NAME|FOLDER",
+    help="The model; by default the newest of yours, or without one the starter.",
+)
 @click.option(
     "--checkpoint",
     metavar="FILE",

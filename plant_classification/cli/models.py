@@ -9,7 +9,14 @@ from pathlib import Path
 import click
 
 from plant_classification.cli import options
-from plant_classification.models import Model, ModelFolder, can_convert, find_model, list_models
+from plant_classification.models import (
+    NEEDS_TENSORFLOW,
+    Model,
+    ModelFolder,
+    find_model,
+    is_usable,
+    list_models,
+)
 from plant_classification.settings import Settings, load_settings
 from plant_classification.taxonomy import Label, remarks
 
@@ -38,6 +45,9 @@ def list_command(models_dir: Path | None) -> None:
     Console(highlight=False, markup=False, emoji=False).print(table)
     for fault in faults:
         click.echo(f"Left out: {fault}", err=True)
+    for model in found:
+        if not is_usable(model):
+            click.echo(f"{model.name!r} {NEEDS_TENSORFLOW}", err=True)
 
 
 @models.command()
@@ -72,7 +82,7 @@ def show(name: str, models_dir: Path | None) -> None:
 def import_command(
     folder: Path, name: str | None, checkpoint: str | None, models_dir: Path | None
 ) -> None:
-    """Copy the model in FOLDER to the other models.
+    """Copy the model in FOLDER into the models folder.
 
     A folder of the old service (imgclas) is converted, which needs the extra "train" and a minute.
     """
@@ -84,7 +94,7 @@ def import_command(
 
 @models.command()
 @click.argument("source", metavar="NAME|URL")
-@click.option("--sha256", metavar="HEX", help="What the archive must be.")
+@click.option("--sha256", metavar="HEX", help="The SHA-256 that the archive must have.")
 @click.option("--name", help="What to call the model; by default NAME, or as its folder is called.")
 @options.models_dir
 def download(source: str, sha256: str | None, name: str | None, models_dir: Path | None) -> None:
@@ -119,14 +129,8 @@ def _report(model: Model, settings: Settings) -> None:
     click.echo(f"{model.name}: {model.architecture}, {model.label_count} labels, in {model.path}")
     for remark in remarks(_labels(model, settings)):
         click.echo(f"Note: {remark}")
-    if isinstance(model, ModelFolder):
-        return
-    click.echo(
-        "It is as the old service wrote it, and is converted when it is first used."
-        if can_convert()
-        else "Before it can be used it must be converted, which needs TensorFlow once: "
-        "pip install 'plant-classification[train]'"
-    )
+    if not is_usable(model):
+        click.echo(f"It {NEEDS_TENSORFLOW}")
 
 
 def _labels(model: Model, settings: Settings) -> tuple[Label, ...]:
@@ -138,5 +142,12 @@ def _card(model: Model) -> str:
 
     if isinstance(model, ModelFolder) and CARD in model.files:
         return model.file(CARD).read_text("utf-8")
-    figures = "\n".join(f"- {name}: {value}" for name, value in model.metrics.items())
+    figures = "\n".join(
+        f"- {data}: " + ", ".join(f"{name} {_figure(value)}" for name, value in values.items())
+        for data, values in model.metrics.items()
+    )
     return f"# {model.name}\n\n{model.architecture}, {model.label_count} labels.\n\n{figures}"
+
+
+def _figure(value: object) -> str:
+    return f"{value:.1%}" if isinstance(value, float) else str(value)

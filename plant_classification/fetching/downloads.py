@@ -208,11 +208,20 @@ def _answer(request: _Request, asked_for: dict[str, str], lifeline: Lifeline) ->
             raise DownloadError(
                 f"{address} cannot be asked; check it, and the proxy if the environment names one."
             ) from None
-        raise _BrokenOffError("cannot be reached") from None
+        raise _BrokenOffError(f"cannot be reached{_cause(error)}") from None
     except OSError as error:  # certificates that are not there
         raise DownloadError(f"{address} cannot be asked: {error}") from None
     finally:
         watch.cancel()
+
+
+def _cause(error: Exception) -> str:
+    words = {
+        "ProxyError": "the proxy does not let it through",
+        "NameResolutionError": "its host has no address",
+        "refused": "it refuses connections",
+    }
+    return next((f" ({meaning})" for word, meaning in words.items() if word in repr(error)), "")
 
 
 def _follow(request: _Request, asked_for: dict[str, str], lifeline: Lifeline) -> requests.Response:

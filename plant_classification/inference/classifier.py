@@ -53,6 +53,8 @@ class Classifier:
         self._ranks = ranks_of(self.labels)
         folder.file(NETWORK_WEIGHTS)
         network = folder.file(NETWORK)
+        if precision == "auto" and folder.is_imported:
+            precision = "f32"  # the numbers of the old service, to 1e-4
         try:
             self._engine = Engine(network, folder.preprocessing, precision, threads)
         except (RuntimeError, TypeError) as error:  # what OpenVINO raises
@@ -76,8 +78,8 @@ class Classifier:
         Args:
             name_or_folder: A name in the models folder of the settings, ``"starter"``, or the path
                 of a model folder.
-            precision: ``"auto"`` (bf16 where the processor has it, else f32), ``"f32"`` or
-                ``"bf16"``; by default what the settings say.
+            precision: ``"auto"`` (bf16 where the processor has it, else f32; f32 for a model of
+                the old service), ``"f32"`` or ``"bf16"``; by default what the settings say.
             settings: By default those of the machine (:func:`load_settings`).
             checkpoint: Of a model of the old service: a name in its folder ``ckpts``; by default
                 its final one. Such a model is converted when it is loaded for the first time.

@@ -7,7 +7,7 @@ from plant_classification.models.choosing import (
     list_models,
     read_model,
 )
-from plant_classification.models.conversion import Model, can_convert, ready
+from plant_classification.models.conversion import NEEDS_TENSORFLOW, Model, is_usable, ready
 from plant_classification.models.folder import (
     ModelFolder,
     read_model_folder,
@@ -16,13 +16,14 @@ from plant_classification.models.folder import (
 from plant_classification.models.legacy import LegacyFolder
 
 __all__ = [
+    "NEEDS_TENSORFLOW",
     "STARTER",
     "LegacyFolder",
     "Model",
     "ModelFolder",
     "at_checkpoint",
-    "can_convert",
     "find_model",
+    "is_usable",
     "list_models",
     "read_model",
     "read_model_folder",

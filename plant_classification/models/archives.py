@@ -14,20 +14,17 @@ import io
 import lzma
 import os
 import re
-import secrets
-import shutil
 import stat
 import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 from plant_classification.errors import ModelFolderError
-from plant_classification.models.files import fsync
-from plant_classification.models.folder import PARTIAL
+from plant_classification.models.files import new_folder
 
 READ = ".tar.xz, .tar.gz, .tar and .zip"
 MOST_ENTRIES = 10_000
@@ -93,12 +90,7 @@ class _Entry:
     blocks: Iterator[bytes]
 
 
-def unpack(
-    archive: Path,
-    folder: Path,
-    most_bytes: int,
-    progress: Callable[[int, int], None] = lambda _read, _total: None,
-) -> None:
+def unpack(archive: Path, folder: Path, most_bytes: int) -> None:
     """Unpack a ``.tar.xz``, ``.tar.gz``, ``.tar`` or ``.zip``, told by its content.
 
     Files get the mode 0644 and folders 0755, less the umask. What macOS adds (``__MACOSX``,
@@ -108,7 +100,6 @@ def unpack(
         archive: The file to unpack.
         folder: To make; it must not be there yet, and is there whole or not at all.
         most_bytes: An archive whose files have more in all is refused.
-        progress: Called with the bytes of the archive that have been read, and all that it has.
 
     Raises:
         ModelFolderError: The archive is none of these, is damaged, or holds too much, or what
@@ -118,16 +109,9 @@ def unpack(
         raise ModelFolderError(f"{folder} is there already; choose another name.")
     if not archive.is_file():
         raise ModelFolderError(f"{archive} is not a file.")
-    partial = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
-        partial.mkdir(mode=0o755, parents=True)
-        with _BoundedFile(io.FileIO(archive)) as file:
-            total = archive.stat().st_size
-            _write(_entries(file), partial, most_bytes, lambda: progress(file.tell(), total))
-        for path in [*partial.rglob("*"), partial]:
-            fsync(path)
-        partial.rename(folder)
-        fsync(folder.parent)
+        with new_folder(folder) as partial, _BoundedFile(io.FileIO(archive)) as file:
+            _write(_entries(file), partial, most_bytes)
     except _RefusedError as reason:
         raise ModelFolderError(f"{archive} is not unpacked, because {reason}.") from None
     except BROKEN:
@@ -138,13 +122,9 @@ def unpack(
         raise ModelFolderError(
             f"{archive} cannot be unpacked to {folder}: {error.strerror}."
         ) from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write(
-    entries: Iterator[_Entry], folder: Path, most_bytes: int, tell_progress: Callable[[], None]
-) -> None:
+def _write(entries: Iterator[_Entry], folder: Path, most_bytes: int) -> None:
     """Write all entries below a new folder."""
     files = written = 0
     for count, entry in enumerate(entries, 1):
@@ -158,7 +138,7 @@ def _write(
             if path:
                 _make_folders(folder, parts if entry.is_folder else parts[:-1])
             if not entry.is_folder:
-                written = _write_file(entry, path, written, most_bytes, tell_progress)
+                written = _write_file(entry, path, written, most_bytes)
                 files += path is not None
         except (FileExistsError, NotADirectoryError):
             raise _RefusedError(f"its entry {_quoted(entry.name)} stands twice") from None
@@ -166,13 +146,7 @@ def _write(
         raise _RefusedError("it holds no file")
 
 
-def _write_file(
-    entry: _Entry,
-    path: Path | None,
-    before: int,
-    most_bytes: int,
-    tell_progress: Callable[[], None],
-) -> int:
+def _write_file(entry: _Entry, path: Path | None, before: int, most_bytes: int) -> int:
     """Write a file that is not there yet, or only read it; returns the bytes written until now."""
     end = before
     with open(path, "xb", opener=_open_plain) if path else contextlib.nullcontext() as file:
@@ -182,7 +156,6 @@ def _write_file(
                 raise _RefusedError(f"it holds more than the {most_bytes:,} bytes that it may")
             if file:
                 file.write(block)
-            tell_progress()
     if end - before != entry.size:
         raise EOFError
     return end

@@ -6,11 +6,11 @@ import reprlib
 from pathlib import Path
 
 from plant_classification.errors import ModelFolderError, UnknownModelError
-from plant_classification.models.conversion import Model
+from plant_classification.models.conversion import Model, is_usable
+from plant_classification.models.files import PARTIAL
 from plant_classification.models.folder import (
     MANIFEST,
     NETWORK,
-    PARTIAL,
     ModelFolder,
     read_model_folder,
 )
@@ -46,14 +46,14 @@ def list_models(models_dir: Path) -> tuple[list[Model], list[ModelFolderError]]:
 
 
 def find_model(name: str | None, models_dir: Path, checkpoint: str | None = None) -> Model:
-    """The model of that name (its folder's), or without a name the newest.
+    """The model of that name (its folder's), or without a name the newest that can be used.
 
     Raises:
         UnknownModelError: No such model or checkpoint; the sentence lists those that exist.
         ModelFolderError: The folder of that name is not complete.
     """
     models, faults = list_models(models_dir)
-    found = models[0] if name is None else _named(name, models)
+    found = next(filter(is_usable, models)) if name is None else _named(name, models)
     for fault in faults:
         if found is None and fault.field == name:
             raise fault
@@ -91,7 +91,7 @@ def at_checkpoint(model: Model, checkpoint: str | None) -> Model:
     if checkpoint not in names:
         raise UnknownModelError(
             f"Model {model.name!r} has no checkpoint {reprlib.repr(checkpoint)}; "
-            f"there is: {', '.join(names)}.",
+            f"there is: {', '.join(names)}. Leave it out for the usual one.",
             field="ckpt_name",
         )
     return model

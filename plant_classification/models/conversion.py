@@ -50,6 +50,10 @@ CONVERSIONS = ".converted"
 CONVERSION = 1
 """Raised when a conversion would come out otherwise, so that older ones are made anew."""
 MOST_SECONDS = 3600
+NEEDS_TENSORFLOW = (
+    "is of the old service and must be converted before its first use, which needs TensorFlow: "
+    "in the checkout of plant-classification, pip install '.[train]'."
+)
 
 _under_way: dict[Path, subprocess.Popen[str]] = {}
 
@@ -63,8 +67,8 @@ def ready(model: Model, settings: Settings, seconds: float | None = None) -> Mod
         seconds: How long to wait for a conversion; without end where not given.
 
     Raises:
-        ModelNotReadyError: The conversion takes longer; it goes on.
-        ModelFolderError: The folder cannot be converted, or TensorFlow is not installed.
+        ModelNotReadyError: The conversion takes longer and goes on, or TensorFlow is not installed.
+        ModelFolderError: The folder cannot be converted.
     """
     if isinstance(model, ModelFolder):
         return model
@@ -72,7 +76,6 @@ def ready(model: Model, settings: Settings, seconds: float | None = None) -> Mod
     try:
         folder = read_model_folder(target)
     except ModelFolderError:  # not there, or half of it lost
-        LOG.warning("%s is of the old service; it is converted now, once.", model.path)
         shutil.rmtree(target, ignore_errors=True)
         convert(model, target, settings, seconds)
         folder = read_model_folder(target)
@@ -101,8 +104,9 @@ def convert(
         seconds: How long to wait; without end where not given.
 
     Raises:
-        ModelNotReadyError: It takes longer; it goes on, and the next call waits for the same one.
-        ModelFolderError: The folder cannot be converted, or TensorFlow is not installed.
+        ModelNotReadyError: It takes longer and goes on (the next call waits for the same one), or
+            TensorFlow is not installed.
+        ModelFolderError: The folder cannot be converted.
     """
     process = _under_way.pop(target, None) or _start(model, target, settings)
     try:
@@ -126,6 +130,12 @@ def can_convert() -> bool:
     return all(importlib.util.find_spec(module) for module in ("tensorflow", "h5py"))
 
 
+def is_usable(model: Model) -> bool:
+    """Whether a model can be served, now or after a conversion that is possible here."""
+    is_new = isinstance(model, ModelFolder)
+    return is_new or (model.path / CONVERSIONS).is_dir() or can_convert()
+
+
 def _end(process: subprocess.Popen[str]) -> None:
     process.terminate()  # so that it takes away what it has half written
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -136,10 +146,8 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 def _start(model: LegacyFolder, target: Path, settings: Settings) -> subprocess.Popen[str]:
     if not can_convert():
-        raise ModelFolderError(
-            f"{model.path} is of the old service and must be converted once, which needs "
-            "TensorFlow: pip install 'plant-classification[train]', and ask for the model again."
-        )
+        raise ModelNotReadyError(f"{model.name!r} {NEEDS_TENSORFLOW}")
+    LOG.warning("%s is of the old service; it is converted now, once.", model.path)
     command = (
         f"import sys; sys.path[:] = {sys.path!r}; "
         "from plant_classification.models import conversion; conversion.main()"
@@ -176,9 +184,16 @@ def main() -> None:
     except PlantClassificationError as error:
         sys.exit(_said(error.message))
     except OSError as error:
-        sys.exit(_said(f"{error.filename or job['target']} cannot be written: {error.strerror}."))
+        sys.exit(
+            _said(
+                f"{error.filename or job['target']} cannot be written: {error.strerror}; convert "
+                f"into another folder: plant-classification models import {job['path']}"
+            )
+        )
     except MemoryError:
         sys.exit(_said(f"{job['path']} could not be converted: there is not enough memory."))
+    except Exception as error:  # noqa: BLE001 - told to the one who waits
+        sys.exit(_said(f"{job['path']} could not be converted: {error!r}"))
 
 
 def _said(sentence: str) -> int:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import hashlib
 import os
+import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
+
+PARTIAL = ".partial"
 
 
 def read_plain_file(path: Path, most_bytes: int) -> bytes:
@@ -49,6 +54,29 @@ def identity(path: Path) -> tuple[int, int, int]:
 @functools.lru_cache(maxsize=256)
 def _sha256_of(path: Path, *_identity: int) -> str:
     return sha256(path)
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """A folder that is there whole and durable, or not at all.
+
+    Args:
+        target: The folder to make; it must not be there yet.
+
+    Yields:
+        The folder to write into, which becomes the target at the end of the block.
+    """
+    partial = target.with_name(target.name + PARTIAL)
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(mode=0o755, parents=True)
+        yield partial
+        for path in [*partial.rglob("*"), partial]:
+            fsync(path)
+        partial.rename(target)
+        fsync(target.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def fsync(path: Path) -> None:

@@ -20,8 +20,9 @@ from typing import Any
 
 from plant_classification.errors import ModelFolderError
 from plant_classification.models.files import (
-    fsync,
+    PARTIAL,
     identity,
+    new_folder,
     read_plain_file,
     refuse_constant,
     sha256,
@@ -36,7 +37,6 @@ NETWORK = "network.xml"
 NETWORK_WEIGHTS = "network.bin"
 KERAS_WEIGHTS = "weights.weights.h5"
 CARD = "card.md"
-PARTIAL = ".partial"
 MOST_MANIFEST_BYTES = 1_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
 
@@ -78,6 +78,11 @@ class ModelFolder:
     metrics: Mapping[str, Any] = dataclasses.field(compare=False)
     files: Mapping[str, FileEntry] = dataclasses.field(compare=False)
     version: str
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether the old service trained it."""
+        return self.training.get("imported_from") == "imgclas"
 
     def file(self, name: str) -> Path:
         """The path of one of the folder's files, after its checksum has been compared.
@@ -200,10 +205,7 @@ def write_model_folder(
         raise ModelFolderError(f"{path} is there already; choose another name.")
     if missing := {NETWORK, NETWORK_WEIGHTS} - set(files):
         raise ModelFolderError(f"a model folder needs {' and '.join(sorted(missing))}.")
-    partial = path.with_name(path.name + PARTIAL)
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
+    with new_folder(path) as partial:
         for name, source in files.items():
             shutil.copyfile(source, partial / name)
         (partial / LABELS).write_text(write_labels(labels), "utf-8")
@@ -224,14 +226,6 @@ def write_model_folder(
             "files": entries,
         }
         (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
-        for file in partial.iterdir():
-            fsync(file)
-        fsync(partial)
-        partial.rename(path)
-        fsync(path.parent)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
     return read_model_folder(path)
 
 

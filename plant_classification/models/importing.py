@@ -14,8 +14,8 @@ from plant_classification.fetching import download
 from plant_classification.models.archives import unpack
 from plant_classification.models.choosing import STARTER, at_checkpoint, read_model
 from plant_classification.models.conversion import Model, can_convert, convert, ready
-from plant_classification.models.files import fsync
-from plant_classification.models.folder import MANIFEST, PARTIAL, ModelFolder, check_name
+from plant_classification.models.files import new_folder
+from plant_classification.models.folder import MANIFEST, ModelFolder, check_name
 from plant_classification.models.legacy import CONF
 from plant_classification.settings import Settings
 
@@ -94,10 +94,10 @@ def download_models(
     folder = settings.models_dir / DOWNLOADS
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / _file_name(address)
-    digest = download(
-        address, archive, sha256=sha256, most_bytes=settings.max_model_bytes, progress=progress
-    )
     try:
+        digest = download(
+            address, archive, sha256=sha256, most_bytes=settings.max_model_bytes, progress=progress
+        )
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
             unpacked = Path(temporary) / _stem(archive)
             unpack(archive, unpacked, settings.max_model_bytes)
@@ -158,20 +158,9 @@ def _place(name: str, models_dir: Path) -> Path:
 
 def _copy(model: ModelFolder, target: Path) -> None:
     """Copy the files that model.json names, each compared with what it says, or none."""
-    partial = target.with_name(target.name + PARTIAL)
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
+    with new_folder(target) as partial:
         for file in [model.path / MANIFEST, *(model.file(name) for name in model.files)]:
-            copy = partial / file.name
-            shutil.copyfile(file, copy)
-            fsync(copy)
-        fsync(partial)
-        partial.rename(target)
-        fsync(target.parent)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+            shutil.copyfile(file, partial / file.name)
 
 
 def _address(name_or_address: str, settings: Settings) -> str:

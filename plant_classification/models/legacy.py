@@ -18,6 +18,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -41,6 +42,7 @@ INFO = "dataset_files/info.txt"
 STATS = "stats/stats.json"
 USUAL_CHECKPOINT = "final_model.h5"
 MOST_TEXT_BYTES = 50_000_000
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 PREPROCESS_MODES = {
     "Xception": "tf",
@@ -167,7 +169,35 @@ def read_legacy_folder(path: Path) -> LegacyFolder:
         ModelFolderError: A file is missing, leads out of the folder or cannot be used.
     """
     parts = (CONF, CLASSES, INFO, STATS, CHECKPOINTS)
-    return _read_unchanged(path, *(identity(path / part) for part in parts))
+    folder = _read_unchanged(path, *(identity(path / part) for part in parts))
+    check_whole(folder.weights)
+    return folder
+
+
+def check_whole(path: Path) -> None:
+    """Judge a checkpoint by its first bytes, which say how long an HDF5 file is.
+
+    The superblock has the address of the file's end (HDF5 File Format Specification 3.0, II.A):
+    from byte 40 in the versions 0 and 1, from byte 28 in 2 and 3.
+
+    Raises:
+        ModelFolderError: It is no HDF5 file, or has not all its bytes, as while it is being copied.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+            size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise ModelFolderError(f"{path} cannot be read: {error.strerror}.") from None
+    if len(head) < 64 or not head.startswith(HDF5_SIGNATURE) or head[8] > 3:
+        raise ModelFolderError(f"{path} is no HDF5 file, as Keras 2 wrote them; copy it again.")
+    place = 40 if head[8] < 2 else 28
+    end = int.from_bytes(head[place : place + 8], "little")
+    if size < end:
+        raise ModelFolderError(
+            f"{path} has {size:,} bytes of {end:,}; if it is being copied, wait, else copy it "
+            "again."
+        )
 
 
 def inside(folder: Path, relative: str) -> Path:
