@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import functools
 import hashlib
 import os
@@ -11,6 +12,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 PARTIAL = ".partial"
 
@@ -21,11 +23,18 @@ def read_plain_file(path: Path, most_bytes: int) -> bytes:
     Raises:
         OSError: It cannot be read, has more bytes, or is of another kind; a pipe is not waited for.
     """
+    with open_plain(path, most_bytes) as file:
+        return file.read(most_bytes)
+
+
+@contextlib.contextmanager
+def open_plain(path: Path, most_bytes: int) -> Iterator[BinaryIO]:
+    """Open a plain file to read; the errors are those of :func:`read_plain_file`."""
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size > most_bytes:
-            raise OSError(errno.EINVAL, f"not a plain file of at most {most_bytes} bytes")
-        return file.read(most_bytes)
+            raise OSError(errno.EINVAL, f"not a plain file of at most {most_bytes:,} bytes")
+        yield file
 
 
 def sha256(path: Path) -> str:
@@ -42,18 +51,51 @@ def remembered_sha256(path: Path) -> str:
     return _sha256_of(path, *identity(path))
 
 
-def identity(path: Path) -> tuple[int, int, int]:
-    """What changes when a file is replaced or written: its inode, time and size; zeros if none."""
+def identity(path: Path) -> tuple[int, ...]:
+    """What changes when a file is replaced or written; nothing if it is not there.
+
+    Copying tools set the time of modification back, but none can do so with that of change.
+    """
     try:
         status = path.stat()
     except OSError:
-        return 0, 0, 0
-    return status.st_ino, status.st_mtime_ns, status.st_size
+        return ()
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_size,
+    )
 
 
 @functools.lru_cache(maxsize=256)
 def _sha256_of(path: Path, *_identity: int) -> str:
     return sha256(path)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a folder, made if it is not there, for this process alone; its end gives it free.
+
+    Raises:
+        BlockingIOError: Another process holds it, and ``wait`` is false.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder; one that is not there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -67,7 +109,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         The folder to write into, which becomes the target at the end of the block.
     """
     partial = target.with_name(target.name + PARTIAL)
-    shutil.rmtree(partial, ignore_errors=True)
+    remove(partial)
     try:
         partial.mkdir(mode=0o755, parents=True)
         yield partial
@@ -76,7 +118,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         partial.rename(target)
         fsync(target.parent)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        remove(partial)
 
 
 def fsync(path: Path) -> None:

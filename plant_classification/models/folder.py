@@ -225,7 +225,13 @@ def write_model_folder(
             "metrics": metrics,
             "files": entries,
         }
-        (partial / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+        content = json.dumps(manifest, indent=2) + "\n"
+        if len(content) > MOST_MANIFEST_BYTES:
+            raise ModelFolderError(
+                f"{MANIFEST} would have more than {MOST_MANIFEST_BYTES:,} bytes; "
+                "shorten what is said of the training."
+            )
+        (partial / MANIFEST).write_text(content, "utf-8")
     return read_model_folder(path)
 
 

@@ -28,6 +28,7 @@ from typing import Any
 from plant_classification.errors import ModelFolderError, UnknownModelError
 from plant_classification.models.files import (
     identity,
+    open_plain,
     read_plain_file,
     refuse_constant,
     remembered_sha256,
@@ -42,6 +43,12 @@ INFO = "dataset_files/info.txt"
 STATS = "stats/stats.json"
 USUAL_CHECKPOINT = "final_model.h5"
 MOST_TEXT_BYTES = 50_000_000
+MOST_WEIGHTS_BYTES = 1 << 30
+"""The largest old network has a quarter of that, thrice with its optimizer."""
+MOST_GROUP_BYTES = 20_000
+MOST_GROUP_PARTS = 100
+SIZES = range(32, 1001)
+"""Of the input, as the old service allowed them."""
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 PREPROCESS_MODES = {
@@ -126,6 +133,7 @@ class LegacyFolder:
 
         Raises:
             UnknownModelError: There is none of that name; the sentence lists those that exist.
+            ModelFolderError: It is no whole HDF5 file.
         """
         if checkpoint not in self.checkpoints:
             raise UnknownModelError(
@@ -133,7 +141,9 @@ class LegacyFolder:
                 f"there are: {', '.join(self.checkpoints)}.",
                 field="ckpt_name",
             )
-        return dataclasses.replace(self, checkpoint=checkpoint)
+        other = dataclasses.replace(self, checkpoint=checkpoint)
+        check_whole(other.weights)
+        return other
 
     def labels(self, families: Path | None = None) -> tuple[Label, ...]:
         """The labels, with genus and family.
@@ -150,7 +160,7 @@ class LegacyFolder:
             raise ModelFolderError(f"{self.path / CLASSES}: {error}") from None
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=1024)
 def _version(folder: LegacyFolder, weights: str) -> str:
     rule = json.dumps(folder.preprocessing.to_dict())
     parts = (weights, folder.architecture, rule, *folder.names, "", *(folder.infos or ()))
@@ -184,7 +194,7 @@ def check_whole(path: Path) -> None:
         ModelFolderError: It is no HDF5 file, or has not all its bytes, as while it is being copied.
     """
     try:
-        with path.open("rb") as file:
+        with open_plain(path, MOST_WEIGHTS_BYTES) as file:
             head = file.read(64)
             size = os.fstat(file.fileno()).st_size
     except OSError as error:
@@ -207,15 +217,19 @@ def inside(folder: Path, relative: str) -> Path:
         ModelFolderError: A link leads it out of the folder.
     """
     path = folder / relative
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        is_inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):
+        raise ModelFolderError(f"{path} is a link that leads nowhere.") from None
+    if not is_inside:
         raise ModelFolderError(
             f"{path} is a link that leads out of the model folder; put the file itself there."
         )
     return path
 
 
-@functools.lru_cache(maxsize=64)
-def _read_unchanged(path: Path, *_identities: tuple[int, int, int]) -> LegacyFolder:
+@functools.lru_cache(maxsize=1024)
+def _read_unchanged(path: Path, *_identities: tuple[int, ...]) -> LegacyFolder:
     """Read the folder once for as long as its files stay the same."""
     conf_path = path / CONF
     conf = _json(path, CONF)
@@ -230,7 +244,7 @@ def _read_unchanged(path: Path, *_identities: tuple[int, int, int]) -> LegacyFol
         num_classes = conf["model"].get("num_classes")
     except KeyError as error:
         raise ModelFolderError(f"{conf_path} lacks the value {error}.") from None
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelFolderError(f"{conf_path} cannot be used: {error}") from None
     names = _lines(path, CLASSES)
     if blank := next((line for line, name in enumerate(names, 1) if not name), None):
@@ -239,7 +253,7 @@ def _read_unchanged(path: Path, *_identities: tuple[int, int, int]) -> LegacyFol
         raise ModelFolderError(
             f"{path / CLASSES} has {len(names)} lines, and {CONF} says {num_classes!r} classes."
         )
-    infos = _lines(path, INFO) if (path / INFO).exists() else None
+    infos = _lines(path, INFO) if os.path.lexists(path / INFO) else None
     if infos and len(infos) < len(names):
         infos += ("",) * (len(names) - len(infos))  # blank lines at the end
     if infos and len(infos) != len(names):
@@ -247,7 +261,7 @@ def _read_unchanged(path: Path, *_identities: tuple[int, int, int]) -> LegacyFol
             f"{path / INFO} has {len(infos)} lines, and {CLASSES} {len(names)}: one for each label."
         )
     checkpoints = _checkpoints(path)
-    stats = _json(path, STATS) if (path / STATS).exists() else {}
+    stats = _json(path, STATS) if os.path.lexists(path / STATS) else {}
     return LegacyFolder(
         path=path,
         name=path.name,
@@ -258,7 +272,7 @@ def _read_unchanged(path: Path, *_identities: tuple[int, int, int]) -> LegacyFol
         infos=infos,
         checkpoints=checkpoints,
         checkpoint=checkpoints[0],
-        training={group: conf[group] for group in sorted(conf) if isinstance(conf[group], dict)},
+        training=_recorded(conf),
         metrics=_metrics(stats),
     )
 
@@ -295,6 +309,11 @@ def _preprocessing(conf: Mapping[str, Any], modelname: str) -> Preprocessing:
     if mode not in ("tf", "caffe", "torch"):
         raise ValueError(f"preprocess_mode must be tf, caffe or torch, not {mode!r}")
     mean = _three(conf["dataset"], "mean_RGB")
+    if conf["model"]["image_size"] not in SIZES:
+        raise ValueError(
+            f"image_size must be a whole number from {SIZES[0]} to {SIZES[-1]}, "
+            f"not {conf['model']['image_size']!r:.100}"
+        )
     is_bgr = mode == "caffe"
     scales = {"tf": lambda: (127.5,) * 3, "caffe": lambda: (1.0,) * 3}
     return Preprocessing(
@@ -313,6 +332,16 @@ def _three(values: Mapping[str, Any], key: str) -> tuple[float, float, float]:
         raise ValueError(f"{key} must be three numbers, not {numbers!r:.100}")
     red, green, blue = (float(number) for number in numbers)
     return red, green, blue
+
+
+def _recorded(conf: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of conf.json for the record: the groups that are as short as they should be."""
+    texts = {group: json.dumps(values) for group, values in conf.items()}
+    return {
+        group: conf[group]
+        for group, text in sorted(texts.items())
+        if len(text) < MOST_GROUP_BYTES and text.count("{") + text.count("[") < MOST_GROUP_PARTS
+    }
 
 
 def _checkpoints(folder: Path) -> tuple[str, ...]:

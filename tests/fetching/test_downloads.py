@@ -460,7 +460,9 @@ def test_a_broken_answer_is_tried_again(words: bytes, site: Site, target: Path) 
 def test_what_does_not_answer_is_told(target: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         site = Site(f"127.0.0.1:{closed.getsockname()[1]}", CONTENT)
-    with pytest.raises(DownloadError, match=r"cannot be reached \(it refuses connections\), after 4 tries"):
+    with pytest.raises(
+        DownloadError, match=r"cannot be reached \(it refuses connections\), after 4 tries"
+    ):
         get(site, target)
     assert is_clean(target)
 
