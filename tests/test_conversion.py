@@ -25,7 +25,7 @@ from plant_classification.errors import (
     ModelNotReadyError,
     UnknownModelError,
 )
-from plant_classification.models import find_model, read_model, ready
+from plant_classification.models import conversion, find_model, read_model, ready
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.models.importing import import_model
 from plant_classification.trust import probabilities
@@ -177,14 +177,77 @@ def test_once_converted_tensorflow_is_not_needed(
     assert Classifier.load("old", settings=settings).identify(flower).candidates
 
 
-def test_weights_that_lack_a_layer_are_refused_and_nothing_is_left(
-    old: Path, settings: Settings
+def test_weights_that_lack_a_layer_are_refused_once_and_another_model_answers(
+    old: Path, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     with h5py.File(old / "ckpts/final_model.h5", "r+") as file:
         del file["model_weights/dense"]
+    assert find_model(None, settings.models_dir).name == "old"
     with pytest.raises(ModelFolderError, match=r"final_model\.h5.*'?dense'?"):
         ready(read_model(old), settings)
-    assert conversions(old) == []
+    assert [path.name for path in conversions(old)] == ["final_model.h5.failed"]
+    caplog.clear()
+    with pytest.raises(ModelFolderError, match=r"final_model\.h5.*'?dense'?"):
+        ready(read_model(old), settings)
+    assert not caplog.records  # it was not tried again
+    assert find_model(None, settings.models_dir).name == "starter"
+
+
+@pytest.mark.slow
+def test_weights_that_are_mended_are_converted(
+    made: tuple[Path, Any], old: Path, settings: Settings
+) -> None:
+    with h5py.File(old / "ckpts/final_model.h5", "r+") as file:
+        del file["model_weights/dense"]
+    with pytest.raises(ModelFolderError):
+        ready(read_model(old), settings)
+    shutil.copy2(made[0] / "ckpts/final_model.h5", old / "ckpts")
+    assert [ready(read_model(old), settings).path] == conversions(old)
+
+
+@pytest.mark.slow
+def test_weights_that_change_during_the_conversion_are_never_served_as_the_old_ones(
+    old: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversion, "_under_way", {})
+    weights = old / "ckpts/final_model.h5"
+    with pytest.raises(ModelNotReadyError):
+        ready(read_model(old), settings, seconds=0.01)
+    changed = weights.with_name("changed")
+    shutil.copyfile(weights, changed)
+    with h5py.File(changed, "r+") as file:
+        file["model_weights/dense/dense/bias:0"][...] += 0.5
+    version = read_model(old).version
+    changed.replace(weights)
+    converted = ready(read_model(old), settings)
+    assert converted.version != version
+    (first,) = conversion._under_way.values()
+    assert "was changed while it was converted" in first.communicate(timeout=60)[0]
+    assert conversions(old) == [converted.path]
+
+
+def test_a_cache_that_is_a_link_is_not_followed(
+    old: Path, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "precious/final_model.h5-0123456789abcdef").mkdir(parents=True)
+    (old / ".converted").symlink_to(tmp_path / "precious")
+    with pytest.raises(ModelFolderError, match=r"\.converted is a link that leads out"):
+        ready(read_model(old), settings)
+    assert [path.name for path in (tmp_path / "precious").iterdir()] == [
+        "final_model.h5-0123456789abcdef"
+    ]
+
+
+@pytest.mark.slow
+def test_of_two_imports_under_one_name_one_is_told(made: tuple[Path, Any], tmp_path: Path) -> None:
+    command = Path(sys.executable).with_name("plant-classification")
+    words = ("models", "import", made[0], "--name", "same", "--models-dir", tmp_path / "models")
+    both = [
+        subprocess.Popen([command, *words], stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 1]
+    assert any("there already" in words or "already; give" in words for words in said)
 
 
 def test_another_number_of_classes_is_refused(old: Path, settings: Settings) -> None:

@@ -147,6 +147,35 @@ def test_the_version_changes_with_weights_labels_and_checkpoint(tmp_path: Path) 
     assert all(len(version) == 12 for version in versions)
 
 
+@pytest.mark.parametrize(
+    ("relative", "old", "new"),
+    [
+        ("ckpts/final_model.h5", b"", b"changed!"),
+        ("dataset_files/classes.txt", b"Rosa sp.\n", b"Roza sp.\n"),
+    ],
+)
+def test_a_copy_that_keeps_size_and_time_is_noticed(
+    tmp_path: Path, relative: str, old: bytes, new: bytes
+) -> None:
+    folder = write_old(tmp_path / "old")
+    version, file = read(folder).version, folder / relative
+    before, content = file.stat(), file.read_bytes()
+    assert content.endswith(old)
+    file.write_bytes(content[: -len(new)] + new)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_size == before.st_size
+    assert read(folder).version != version
+
+
+def test_what_is_kept_of_conf_is_short(tmp_path: Path) -> None:
+    folder = write_old(tmp_path / "old")
+    conf = json.loads((folder / "conf/conf.json").read_text())
+    conf["training"]["class_weights"] = list(range(100_000))
+    conf["augmentation"] = [[[]]] * 1000
+    (folder / "conf/conf.json").write_text(json.dumps(conf))
+    assert set(read(folder).training) == {"dataset", "model"}
+
+
 def test_old_and_new_folders_stand_side_by_side_the_newest_first(tmp_path: Path) -> None:
     write_old(tmp_path / "default_imagenet", stats='{"timestamp": "2018-01-01_000000"}')
     write_old(tmp_path / "2024-01-01_000000")
@@ -161,6 +190,7 @@ def test_old_and_new_folders_stand_side_by_side_the_newest_first(tmp_path: Path)
 
 
 CONF, CLASSES, INFO = "conf/conf.json", "dataset_files/classes.txt", "dataset_files/info.txt"
+WEIGHTS = "ckpts/final_model.h5"
 
 
 def lost(relative: str) -> Callable[[Path], object]:
@@ -180,6 +210,11 @@ def link_out(folder: Path, relative: str) -> None:
     outside = folder.with_name("outside")
     (folder / relative).rename(outside)
     (folder / relative).symlink_to(outside)
+
+
+def link_to_itself(folder: Path, relative: str) -> None:
+    (folder / relative).unlink(missing_ok=True)
+    (folder / relative).symlink_to(Path(relative).name)
 
 
 def pipe(folder: Path, relative: str) -> None:
@@ -211,6 +246,11 @@ def pipe(folder: Path, relative: str) -> None:
             r"final_model\.h5 has 1,000 bytes of \d,\d{3}; if it is being",
         ),
         (lambda folder: shutil.rmtree(folder / "ckpts"), r"ckpts cannot be read: No such file"),
+        (lambda folder: pipe(folder, WEIGHTS), r"final_model\.h5 cannot be read: not a plain file"),
+        (lambda folder: os.truncate(folder / WEIGHTS, 40 << 30), r"final_model\.h5 cannot be read"),
+        (lambda folder: link_to_itself(folder, WEIGHTS), r"final_model\.h5"),
+        (lambda folder: link_to_itself(folder, CONF), r"conf\.json"),
+        (lambda folder: link_to_itself(folder, INFO), r"info\.txt"),
         (lambda folder: link_out(folder, CLASSES), r"classes\.txt is a link that leads out"),
         (lambda folder: link_out(folder, "conf"), r"conf\.json is a link that leads out"),
         (
@@ -237,8 +277,9 @@ def test_a_broken_folder_is_left_out_with_a_sentence(
         ({"modelname": "AlexNet"}, "names the network 'AlexNet'; there are: Xception"),
         ({"modelname": None}, "names the network None"),
         ({"modelname": []}, "cannot be used|names the network"),
-        ({"image_size": 1e9}, "size must be a whole number"),
-        ({"image_size": "224"}, "size must be a whole number"),
+        ({"image_size": 4096}, "image_size must be a whole number from 32 to 1000, not 4096"),
+        ({"image_size": "224"}, "image_size must be a whole number"),
+        ({"image_size": 224.5}, "image_size must be a whole number"),
         ({"preprocess_mode": "mean"}, "preprocess_mode must be tf, caffe or torch, not 'mean'"),
         ({"num_classes": "3"}, "says '3' classes"),
     ],
@@ -250,7 +291,7 @@ def test_a_value_that_cannot_be_used_is_named(
         read(write_old(tmp_path / "old", values))
 
 
-@pytest.mark.parametrize("mean", [None, [1, 2], ["a", "b", "c"], 5])
+@pytest.mark.parametrize("mean", [None, [1, 2], ["a", "b", "c"], 5, [10**400, 1, 1]])
 def test_means_that_are_no_three_numbers_are_refused(tmp_path: Path, mean: Any) -> None:
     folder = write_old(tmp_path / "old")
     conf = json.loads((folder / "conf/conf.json").read_text())

@@ -10,12 +10,11 @@ import click
 
 from plant_classification.cli import options
 from plant_classification.models import (
-    NEEDS_TENSORFLOW,
     Model,
     ModelFolder,
     find_model,
-    is_usable,
     list_models,
+    why_not,
 )
 from plant_classification.settings import Settings, load_settings
 from plant_classification.taxonomy import Label, remarks
@@ -46,8 +45,8 @@ def list_command(models_dir: Path | None) -> None:
     for fault in faults:
         click.echo(f"Left out: {fault}", err=True)
     for model in found:
-        if not is_usable(model):
-            click.echo(f"{model.name!r} {NEEDS_TENSORFLOW}", err=True)
+        if reason := why_not(model):
+            click.echo(f"Passed over: {reason}", err=True)
 
 
 @models.command()
@@ -129,8 +128,8 @@ def _report(model: Model, settings: Settings) -> None:
     click.echo(f"{model.name}: {model.architecture}, {model.label_count} labels, in {model.path}")
     for remark in remarks(_labels(model, settings)):
         click.echo(f"Note: {remark}")
-    if not is_usable(model):
-        click.echo(f"It {NEEDS_TENSORFLOW}")
+    if fault := why_not(model):
+        click.echo(f"Note: {fault}")
 
 
 def _labels(model: Model, settings: Settings) -> tuple[Label, ...]:

@@ -20,6 +20,8 @@ from plant_classification.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
+MOST_CONVERSION_SECONDS = 10
+
 Load = Callable[[ModelFolder], Classifier]
 
 
@@ -53,8 +55,8 @@ def _load(settings: Settings, folder: ModelFolder) -> Classifier:
 
 
 def _ready(name: str | None, checkpoint: str | None, settings: Settings) -> ModelFolder:
-    # Half of the deadline for a conversion, so that its answer comes before the deadline passes.
-    seconds = settings.deadline_seconds / 2
+    # Others wait for their turn meanwhile; the answer must come before the deadline passes.
+    seconds = min(MOST_CONVERSION_SECONDS, settings.deadline_seconds / 2)
     return ready(find_model(name, settings.models_dir, checkpoint), settings, seconds)
 
 

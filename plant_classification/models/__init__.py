@@ -7,7 +7,7 @@ from plant_classification.models.choosing import (
     list_models,
     read_model,
 )
-from plant_classification.models.conversion import NEEDS_TENSORFLOW, Model, is_usable, ready
+from plant_classification.models.conversion import Model, ready, why_not
 from plant_classification.models.folder import (
     ModelFolder,
     read_model_folder,
@@ -16,17 +16,16 @@ from plant_classification.models.folder import (
 from plant_classification.models.legacy import LegacyFolder
 
 __all__ = [
-    "NEEDS_TENSORFLOW",
     "STARTER",
     "LegacyFolder",
     "Model",
     "ModelFolder",
     "at_checkpoint",
     "find_model",
-    "is_usable",
     "list_models",
     "read_model",
     "read_model_folder",
     "ready",
+    "why_not",
     "write_model_folder",
 ]

@@ -6,7 +6,7 @@ import reprlib
 from pathlib import Path
 
 from plant_classification.errors import ModelFolderError, UnknownModelError
-from plant_classification.models.conversion import Model, is_usable
+from plant_classification.models.conversion import Model, why_not
 from plant_classification.models.files import PARTIAL
 from plant_classification.models.folder import (
     MANIFEST,
@@ -33,7 +33,10 @@ def list_models(models_dir: Path) -> tuple[list[Model], list[ModelFolderError]]:
     models: list[Model] = []
     faults = []
     for path in _folders(models_dir):
-        if path.name == STARTER:
+        if not path.name.isprintable():
+            fault = f"{path.name!r} cannot be a model's name; rename the folder."
+            faults.append(ModelFolderError(fault, field=path.name))
+        elif path.name == STARTER:
             fault = f"{path} is passed over: {STARTER!r} is the model of the package; rename it."
             faults.append(ModelFolderError(fault))
         else:
@@ -52,13 +55,15 @@ def find_model(name: str | None, models_dir: Path, checkpoint: str | None = None
         UnknownModelError: No such model or checkpoint; the sentence lists those that exist.
         ModelFolderError: The folder of that name is not complete.
     """
-    models, faults = list_models(models_dir)
-    found = next(filter(is_usable, models)) if name is None else _named(name, models)
-    for fault in faults:
-        if found is None and fault.field == name:
-            raise fault
-    if found is None:
-        names = ", ".join(model.name for model in models)
+    if name is None:
+        models, _ = list_models(models_dir)
+        found = next(model for model in models if why_not(model) is None)
+    elif name == STARTER:
+        found = read_model_folder(STARTER_FOLDER)
+    elif name in {path.name for path in _folders(models_dir)}:
+        found = read_model(models_dir / name)
+    else:
+        names = ", ".join(model.name for model in list_models(models_dir)[0])
         raise UnknownModelError(
             f"There is no model {reprlib.repr(name)}; there are: {names}.", field="model"
         )
@@ -71,9 +76,12 @@ def read_model(path: Path) -> Model:
     Raises:
         ModelFolderError: It is neither, incomplete or damaged.
     """
-    if not (path / MANIFEST).exists() and is_legacy_folder(path):
-        return read_legacy_folder(path)
-    return read_model_folder(path)
+    try:
+        if not (path / MANIFEST).exists() and is_legacy_folder(path):
+            return read_legacy_folder(path)
+        return read_model_folder(path)
+    except (OSError, RuntimeError, ValueError, ArithmeticError) as error:
+        raise ModelFolderError(f"{path} cannot be read: {error}") from None
 
 
 def at_checkpoint(model: Model, checkpoint: str | None) -> Model:
@@ -87,7 +95,7 @@ def at_checkpoint(model: Model, checkpoint: str | None) -> Model:
     if not isinstance(model, ModelFolder):
         return model.at(checkpoint)
     # An imported model answers to the name that its checkpoint had.
-    names = [NETWORK, *filter(None, [model.training.get("checkpoint")])]
+    names = [NETWORK, *filter(None, [model.checkpoint])]
     if checkpoint not in names:
         raise UnknownModelError(
             f"Model {model.name!r} has no checkpoint {reprlib.repr(checkpoint)}; "
@@ -111,7 +119,3 @@ def _folders(models_dir: Path) -> list[Path]:
         raise ModelFolderError(
             f"{models_dir}, where models are kept, cannot be read: {error.strerror}."
         ) from None
-
-
-def _named(name: str, models: list[Model]) -> Model | None:
-    return next((model for model in models if model.name == name), None)

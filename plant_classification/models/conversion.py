@@ -10,27 +10,28 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import importlib.util
 import json
 import logging
 import os
-import shutil
+import re
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from plant_classification.errors import (
     ModelFolderError,
     ModelNotReadyError,
     PlantClassificationError,
 )
-from plant_classification.models.files import remembered_sha256
+from plant_classification.models.files import locked, read_plain_file, remembered_sha256, remove
 from plant_classification.models.folder import (
     NETWORK,
     NETWORK_WEIGHTS,
@@ -38,7 +39,7 @@ from plant_classification.models.folder import (
     read_model_folder,
     write_model_folder,
 )
-from plant_classification.models.legacy import LegacyFolder, read_legacy_folder
+from plant_classification.models.legacy import LegacyFolder, inside, read_legacy_folder
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import remarks
 
@@ -50,6 +51,7 @@ CONVERSIONS = ".converted"
 CONVERSION = 1
 """Raised when a conversion would come out otherwise, so that older ones are made anew."""
 MOST_SECONDS = 3600
+MOST_FAILURE_BYTES = 10_000
 NEEDS_TENSORFLOW = (
     "is of the old service and must be converted before its first use, which needs TensorFlow: "
     "in the checkout of plant-classification, pip install '.[train]'."
@@ -72,17 +74,41 @@ def ready(model: Model, settings: Settings, seconds: float | None = None) -> Mod
     """
     if isinstance(model, ModelFolder):
         return model
-    target = model.path / CONVERSIONS / f"{model.checkpoint}-{_digest(model, settings.families)}"
+    folder = inside(model.path, CONVERSIONS)
+    target = folder / f"{model.checkpoint}-{_digest(model, settings.families)}"
     try:
-        folder = read_model_folder(target)
+        converted = read_model_folder(target)
     except ModelFolderError:  # not there, or half of it lost
-        shutil.rmtree(target, ignore_errors=True)
-        convert(model, target, settings, seconds)
-        folder = read_model_folder(target)
-        for remark in remarks(folder.labels()):
+        if fault := _known_fault(model):
+            raise ModelFolderError(fault) from None
+        convert(model, target, settings, seconds, is_kept=True)
+        converted = read_model_folder(target)
+        for remark in remarks(converted.labels()):
             LOG.warning("%s: %s", model.path, remark)
-        _remove_older(target, model.checkpoint)
-    return dataclasses.replace(folder, name=model.name, version=model.version)
+    return dataclasses.replace(converted, name=model.name, version=model.version)
+
+
+def why_not(model: Model) -> str | None:
+    """Why a model cannot be served; None if it can, after a conversion maybe."""
+    if isinstance(model, ModelFolder):
+        return None
+    if not (model.path / CONVERSIONS).is_dir() and not can_convert():
+        return f"{model.name!r} {NEEDS_TENSORFLOW}"
+    return _known_fault(model)
+
+
+def _known_fault(model: LegacyFolder) -> str | None:
+    """Why an earlier conversion of the same files failed."""
+    try:
+        text = read_plain_file(inside(model.path, _failure(model)), MOST_FAILURE_BYTES)
+        version, _, sentence = text.decode().partition("\n")
+    except (OSError, ValueError):
+        return None
+    return sentence if version == f"{CONVERSION} {model.version}" else None
+
+
+def _failure(model: LegacyFolder) -> str:
+    return f"{CONVERSIONS}/{model.checkpoint}.failed"
 
 
 def _digest(model: LegacyFolder, families: Path | None) -> str:
@@ -93,33 +119,46 @@ def _digest(model: LegacyFolder, families: Path | None) -> str:
 
 
 def convert(
-    model: LegacyFolder, target: Path, settings: Settings, seconds: float | None = None
+    model: LegacyFolder,
+    target: Path,
+    settings: Settings,
+    seconds: float | None = None,
+    *,
+    is_kept: bool = False,
 ) -> None:
-    """Write a checkpoint as a model folder, unless it is there.
+    """Write a checkpoint as a model folder.
 
     Args:
         model: The old folder, at the checkpoint that is meant.
         target: The model folder to write.
         settings: For ``families``.
-        seconds: How long to wait; without end where not given.
+        seconds: How long the first who asks waits, the others not at all; without end where not
+            given.
+        is_kept: Whether the target belongs into the old folder. Then one that is there already is
+            as good, a failure is remembered, and the conversion goes on when this process ends.
 
     Raises:
-        ModelNotReadyError: It takes longer and goes on (the next call waits for the same one), or
+        ModelNotReadyError: It takes longer and goes on, the folder was changed meanwhile, or
             TensorFlow is not installed.
         ModelFolderError: The folder cannot be converted.
     """
-    process = _under_way.pop(target, None) or _start(model, target, settings)
+    process = _under_way.pop(target, None)
+    if process and seconds:
+        seconds = 0
+    process = process or _start(model, target, settings, is_kept=is_kept)
     try:
         output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         _under_way[target] = process
         raise ModelNotReadyError(
-            f"Model {model.name!r} is being converted for its first use, which takes a minute or "
-            "two; send the photo again then."
+            f"Model {model.name!r} is being converted for its first use, which can take a minute; "
+            "send the photo again then."
         ) from None
     except BaseException:
         _end(process)
         raise
+    if process.returncode == os.EX_TEMPFAIL:
+        raise ModelNotReadyError(output.strip())
     if process.returncode:
         died = f"{model.weights} could not be converted: the process ended with the status "
         raise ModelFolderError(output.strip() or f"{died}{process.returncode}.")
@@ -130,12 +169,6 @@ def can_convert() -> bool:
     return all(importlib.util.find_spec(module) for module in ("tensorflow", "h5py"))
 
 
-def is_usable(model: Model) -> bool:
-    """Whether a model can be served, now or after a conversion that is possible here."""
-    is_new = isinstance(model, ModelFolder)
-    return is_new or (model.path / CONVERSIONS).is_dir() or can_convert()
-
-
 def _end(process: subprocess.Popen[str]) -> None:
     process.terminate()  # so that it takes away what it has half written
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -144,7 +177,9 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.wait()
 
 
-def _start(model: LegacyFolder, target: Path, settings: Settings) -> subprocess.Popen[str]:
+def _start(
+    model: LegacyFolder, target: Path, settings: Settings, *, is_kept: bool
+) -> subprocess.Popen[str]:
     if not can_convert():
         raise ModelNotReadyError(f"{model.name!r} {NEEDS_TENSORFLOW}")
     LOG.warning("%s is of the old service; it is converted now, once.", model.path)
@@ -155,8 +190,11 @@ def _start(model: LegacyFolder, target: Path, settings: Settings) -> subprocess.
     job = {
         "path": str(model.path),
         "checkpoint": model.checkpoint,
+        "version": model.version,
         "target": str(target),
         "families": str(settings.families or ""),
+        "is_kept": is_kept,
+        "parent": os.getpid(),
     }
     return subprocess.Popen(
         [sys.executable, "-c", command, json.dumps(job)],
@@ -165,50 +203,92 @@ def _start(model: LegacyFolder, target: Path, settings: Settings) -> subprocess.
         stderr=subprocess.DEVNULL,
         text=True,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-        start_new_session=True,  # it outlives a request that does not wait for it
+        start_new_session=True,  # Ctrl-C in a terminal comes to the parent, which ends it in order
     )
 
 
 def main() -> None:
     """Convert what the argument says; where that fails, say why on standard output."""
-    signal.alarm(MOST_SECONDS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     job = json.loads(sys.argv[1])
+    path, target = Path(job["path"]), Path(job["target"])
+    if not job["is_kept"]:
+        threading.Thread(target=_end_with, args=(job["parent"],), daemon=True).start()
     try:
-        with _locked(Path(job["target"]).parent):
-            _convert(
-                read_legacy_folder(Path(job["path"])).at(job["checkpoint"]),
-                Path(job["target"]),
-                Path(job["families"]) if job["families"] else None,
-            )
+        with locked(target.parent):
+            signal.alarm(MOST_SECONDS)
+            _work(path, target, job)
+    except ModelNotReadyError as error:
+        sys.exit(_said(error.message, os.EX_TEMPFAIL))
     except PlantClassificationError as error:
         sys.exit(_said(error.message))
     except OSError as error:
+        place = error.filename2 or error.filename or target
         sys.exit(
             _said(
-                f"{error.filename or job['target']} cannot be written: {error.strerror}; convert "
-                f"into another folder: plant-classification models import {job['path']}"
+                f"{place} cannot be written: {error.strerror}; convert into another folder: "
+                f"plant-classification models import {path}"
             )
         )
     except MemoryError:
-        sys.exit(_said(f"{job['path']} could not be converted: there is not enough memory."))
+        sys.exit(_said(f"{path} could not be converted: there is not enough memory."))
     except Exception as error:  # noqa: BLE001 - told to the one who waits
-        sys.exit(_said(f"{job['path']} could not be converted: {error!r}"))
+        sys.exit(_said(f"{path} could not be converted: {error!r}"))
 
 
-def _said(sentence: str) -> int:
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _said(sentence: str, status: int = 1) -> int:
     print(sentence)
-    return 1
+    return status
 
 
-def _convert(model: LegacyFolder, target: Path, families: Path | None) -> None:
-    if target.exists():
-        return  # by another process, while this one waited
+def _work(path: Path, target: Path, job: Mapping[str, Any]) -> None:
+    families = Path(job["families"]) if job["families"] else None
+    model = _unchanged(path, job)
+    if not job["is_kept"]:
+        _convert(model, target, families, job)
+        return
+    with contextlib.suppress(ModelFolderError):
+        read_model_folder(target)
+        return  # made by another process, while this one waited
+    remove(target)
+    failure = path / _failure(model)
+    try:
+        _convert(model, target, families, job)
+    except ModelFolderError as error:
+        failure.write_text(f"{CONVERSION} {model.version}\n{error.message}", "utf-8")
+        raise
+    remove(failure)
+    older = re.compile(re.escape(model.checkpoint) + "-[0-9a-f]{16}")
+    for other in target.parent.iterdir():
+        if older.fullmatch(other.name) and other != target:
+            remove(other)
+
+
+def _unchanged(path: Path, job: Mapping[str, Any]) -> LegacyFolder:
+    model = read_legacy_folder(path).at(job["checkpoint"])
+    if model.version != job["version"]:
+        raise ModelNotReadyError(
+            f"Model {model.name!r} was changed while it was converted; send the photo again."
+        )
+    return model
+
+
+def _convert(
+    model: LegacyFolder, target: Path, families: Path | None, job: Mapping[str, Any]
+) -> None:
     from plant_classification.networks.export import convert as to_openvino
     from plant_classification.networks.export import save_network
     from plant_classification.networks.keras2_checkpoint import rebuild
 
-    network = rebuild(model.modelname, model.preprocessing.size, model.label_count, model.weights)
+    labels = model.labels(families)
+    network = rebuild(model.modelname, model.preprocessing.size, len(labels), model.weights)
+    _unchanged(model.path, job)
     with tempfile.TemporaryDirectory() as folder:
         xml = Path(folder) / NETWORK
         save_network(to_openvino(network), xml, half=False)
@@ -216,28 +296,10 @@ def _convert(model: LegacyFolder, target: Path, families: Path | None) -> None:
             target,
             architecture=model.architecture,
             preprocessing=model.preprocessing,
-            labels=model.labels(families),
+            labels=labels,
             temperature=1.0,
-            training={"imported_from": "imgclas", "checkpoint": model.checkpoint, **model.training},
+            training={**model.training, "imported_from": "imgclas", "checkpoint": model.checkpoint},
             metrics=model.metrics,
             files={NETWORK: xml, NETWORK_WEIGHTS: xml.with_name(NETWORK_WEIGHTS)},
             created=model.created,
         )
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One conversion at a time in a folder; the lock goes with the process."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _remove_older(target: Path, checkpoint: str) -> None:
-    for other in target.parent.glob(f"{checkpoint}-*"):
-        if other != target:
-            shutil.rmtree(other, ignore_errors=True)

@@ -84,6 +84,12 @@ class ModelFolder:
         """Whether the old service trained it."""
         return self.training.get("imported_from") == "imgclas"
 
+    @property
+    def checkpoint(self) -> str | None:
+        """The checkpoint of the old service that it was imported from."""
+        name = self.training.get("checkpoint") if self.is_imported else None
+        return name if isinstance(name, str) else None
+
     def file(self, name: str) -> Path:
         """The path of one of the folder's files, after its checksum has been compared.
 

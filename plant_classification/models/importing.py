@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from plant_classification.errors import ArgumentError, ModelFolderError
+from plant_classification.errors import ArgumentError, DownloadError, ModelFolderError
 from plant_classification.fetching import download
 from plant_classification.models.archives import unpack
 from plant_classification.models.choosing import STARTER, at_checkpoint, read_model
 from plant_classification.models.conversion import Model, can_convert, convert, ready
-from plant_classification.models.files import new_folder
+from plant_classification.models.files import locked, new_folder, remove
 from plant_classification.models.folder import MANIFEST, ModelFolder, check_name
 from plant_classification.models.legacy import CONF
 from plant_classification.settings import Settings
 
 DOWNLOADS = ".downloads"
+ARCHIVE = "archive"
+UNPACKED = "unpacked"
 DEPTH = 4
 """How many folders deep in an archive a model is looked for."""
 
@@ -91,21 +93,33 @@ def download_models(
         name = name or name_or_address
     if name:
         _place(name, settings.models_dir)  # before anything is fetched
-    folder = settings.models_dir / DOWNLOADS
-    folder.mkdir(parents=True, exist_ok=True)
-    archive = folder / _file_name(address)
+    folder = settings.models_dir / DOWNLOADS / hashlib.sha256(address.encode()).hexdigest()[:16]
+    archive = folder / ARCHIVE
     try:
-        digest = download(
-            address, archive, sha256=sha256, most_bytes=settings.max_model_bytes, progress=progress
-        )
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            unpacked = Path(temporary) / _stem(archive)
-            unpack(archive, unpacked, settings.max_model_bytes)
-            return digest, _import_all(unpacked, settings, name)
+        with locked(folder, wait=False):
+            remove(folder / UNPACKED)  # of a call that was killed
+            digest = download(
+                address,
+                archive,
+                sha256=sha256,
+                most_bytes=settings.max_model_bytes,
+                progress=progress,
+            )
+            try:
+                unpacked = folder / UNPACKED / _stem(address)
+                unpack(archive, unpacked, settings.max_model_bytes)
+                return digest, _import_all(unpacked, settings, name)
+            finally:
+                remove(folder / UNPACKED)
+                archive.unlink(missing_ok=True)
+    except BlockingIOError:
+        raise DownloadError(
+            f"{name_or_address} is being downloaded by another process; wait until it has ended."
+        ) from None
     finally:
-        archive.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # another download is there
+        with contextlib.suppress(OSError):  # what broke off is kept there
             folder.rmdir()
+            folder.parent.rmdir()
 
 
 def _import_all(unpacked: Path, settings: Settings, name: str | None) -> list[Model]:
@@ -124,7 +138,7 @@ def _import_all(unpacked: Path, settings: Settings, name: str | None) -> list[Mo
         models.extend(_import(folder, settings, name) for folder in folders)
     except BaseException:
         for model in models:
-            shutil.rmtree(model.path, ignore_errors=True)
+            remove(model.path)
         raise
     return models
 
@@ -176,10 +190,6 @@ def _address(name_or_address: str, settings: Settings) -> str:
     return settings.model_sources[name_or_address]
 
 
-def _file_name(address: str) -> str:
-    return PurePosixPath(urlsplit(address).path).name or "archive"
-
-
-def _stem(archive: Path) -> str:
-    """The name without .tar.xz and the like, for an archive that is a model without a folder."""
-    return archive.name.split(".")[0] or "model"
+def _stem(address: str) -> str:
+    """What the address calls the archive, for one that is a model without a folder."""
+    return PurePosixPath(urlsplit(address).path).name.split(".")[0] or "model"

@@ -369,7 +369,7 @@ def _created(folder: Path, stats: Mapping[str, Any], checkpoint: str) -> datetim
         if _TIMESTAMP.fullmatch(text):
             with contextlib.suppress(ValueError):
                 return datetime.strptime(f"{text} +0000", "%Y-%m-%d_%H%M%S %z")
-    seconds = identity(folder / CHECKPOINTS / checkpoint)[1] / 1e9
+    seconds = (folder / CHECKPOINTS / checkpoint).stat().st_mtime
     return datetime.fromtimestamp(seconds, timezone.utc)
 
 

@@ -157,5 +157,6 @@ def test_who_does_not_want_to_wait_for_a_conversion_is_told_when_to_ask_again(
         assert response.status_code == 503
         assert int(response.headers["Retry-After"]) > 0
         assert "is being converted" in response.json()["message"]
+        assert service.post(flower, model="starter").status_code == 200
         wait_until(lambda: service.post(flower, model="old").ok, "the old model answers", 120)
         assert len(list((old / ".converted").iterdir())) == 1
