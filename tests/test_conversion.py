@@ -233,6 +233,7 @@ def test_a_cache_that_is_a_link_is_not_followed(
     (old / ".converted").symlink_to(tmp_path / "precious")
     with pytest.raises(ModelFolderError, match=r"\.converted is a link that leads out"):
         ready(read_model(old), settings)
+    assert find_model(None, settings.models_dir).name == "starter"
     assert [path.name for path in (tmp_path / "precious").iterdir()] == [
         "final_model.h5-0123456789abcdef"
     ]

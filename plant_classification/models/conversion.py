@@ -92,7 +92,8 @@ def why_not(model: Model) -> str | None:
     """Why a model cannot be served; None if it can, after a conversion maybe."""
     if isinstance(model, ModelFolder):
         return None
-    if not (model.path / CONVERSIONS).is_dir() and not can_convert():
+    is_converted = any((model.path / CONVERSIONS).glob(f"{model.checkpoint}-*"))
+    if not is_converted and not can_convert():
         return f"{model.name!r} {NEEDS_TENSORFLOW}"
     return _known_fault(model)
 
@@ -102,9 +103,11 @@ def _known_fault(model: LegacyFolder) -> str | None:
     try:
         text = read_plain_file(inside(model.path, _failure(model)), MOST_FAILURE_BYTES)
         version, _, sentence = text.decode().partition("\n")
+        return sentence if version == f"{CONVERSION} {model.version}" else None
+    except ModelFolderError as error:
+        return error.message
     except (OSError, ValueError):
         return None
-    return sentence if version == f"{CONVERSION} {model.version}" else None
 
 
 def _failure(model: LegacyFolder) -> str:
