@@ -14,7 +14,7 @@ from plant_classification.models.folder import (
     ModelFolder,
     read_model_folder,
 )
-from plant_classification.models.legacy import is_legacy_folder, read_legacy_folder
+from plant_classification.models.legacy import CONF, is_legacy_folder, read_legacy_folder
 
 STARTER = "starter"
 STARTER_FOLDER = Path(__file__).with_name(STARTER)
@@ -77,9 +77,13 @@ def read_model(path: Path) -> Model:
         ModelFolderError: It is neither, incomplete or damaged.
     """
     try:
-        if not (path / MANIFEST).exists() and is_legacy_folder(path):
+        if (path / MANIFEST).exists():
+            return read_model_folder(path)
+        if is_legacy_folder(path):
             return read_legacy_folder(path)
-        return read_model_folder(path)
+        raise ModelFolderError(
+            f"{path} is not a model folder: {MANIFEST} is not there, nor {CONF} of the old service."
+        )
     except (OSError, RuntimeError, ValueError, ArithmeticError) as error:
         raise ModelFolderError(f"{path} cannot be read: {error}") from None
 
