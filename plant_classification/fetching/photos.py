@@ -150,7 +150,7 @@ def _checked_request(address: str, settings: Settings) -> tuple[requests.Prepare
     """The request for one address, and whether the settings name its host as a private one."""
     try:
         given = urlsplit(address)
-        if given.scheme not in PORTS or "@" in given.netloc:
+        if given.scheme not in PORTS or set("@ ") & set(given.netloc):
             raise UrlError(REFUSED)
         request = requests.Request("GET", address, headers=HEADERS).prepare()
         url = urlsplit(request.url or "")

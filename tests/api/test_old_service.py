@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import requests
 from api.service import Service, environment, running
 from api.test_deepaas_cli import run
 from legacy_folders import write_legacy_folder
@@ -40,6 +41,18 @@ def service(folder: Path) -> Iterator[Service]:
         yield service
 
 
+def ask(service: Service, photo: Path, **arguments: Any) -> requests.Response:
+    """What the server answers once a conversion that it may have to wait for has ended."""
+    answers: list[requests.Response] = []
+
+    def is_ready() -> bool:
+        answers.append(service.post(photo, **arguments))
+        return answers[-1].status_code != 503
+
+    wait_until(is_ready, "the model is converted", 300)
+    return answers[-1]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -54,29 +67,29 @@ def service(folder: Path) -> Iterator[Service]:
 def test_old_and_new_arguments_get_the_old_model(
     service: Service, flower: Path, arguments: dict[str, str]
 ) -> None:
-    answer = service.post(flower, **arguments).json()
+    answer = ask(service, flower, **arguments).json()
     assert answer["model"]["name"] == NAME
     assert answer["model"]["architecture"] == "mobilenet"
-    assert answer["labels"] == service.post(flower).json()["labels"]
+    assert answer["labels"] == ask(service, flower).json()["labels"]
     assert sum(answer["probabilities"]) == pytest.approx(1)
 
 
 def test_another_checkpoint_can_be_asked_for(service: Service, flower: Path) -> None:
-    answer = service.post(flower, timestamp=NAME, ckpt_name="epoch-01.hdf5").json()
+    answer = ask(service, flower, timestamp=NAME, ckpt_name="epoch-01.hdf5").json()
     assert answer["status"] == "OK"
-    assert answer["model"]["version"] == service.post(flower).json()["model"]["version"]
+    assert answer["model"]["version"] == ask(service, flower).json()["model"]["version"]
 
 
 def test_a_checkpoint_that_is_not_there_is_refused_with_those_that_are(
     service: Service, flower: Path
 ) -> None:
-    response = service.post(flower, timestamp=NAME, ckpt_name='"epoch-99.hdf5"')
+    response = ask(service, flower, timestamp=NAME, ckpt_name='"epoch-99.hdf5"')
     assert response.status_code == 422
     assert "there are: final_model.h5, epoch-01.hdf5" in response.json()["errors"]["ckpt_name"][0]
 
 
 def test_the_answer_has_the_fields_of_both_old_forms(service: Service, flower: Path) -> None:
-    answer = service.post(flower, top_k=4).json()
+    answer = ask(service, flower, top_k=4).json()
     old = answer["predictions"]
     assert answer["labels"] == old["labels"]
     assert answer["probabilities"] == old["probabilities"]
@@ -102,7 +115,7 @@ def test_the_answer_is_that_of_the_network_in_keras_2(
     try:
         photo = tmp_path / "photo.png"
         Image.fromarray(np.load(fixture / "golden.npz")["photos"][0]).save(photo)
-        answer = service.post(photo, timestamp='"2018-01-01_000000"').json()
+        answer = ask(service, photo, timestamp='"2018-01-01_000000"').json()
     finally:
         shutil.rmtree(place)
     assert answer["status"] == expected["status"]
@@ -121,7 +134,7 @@ def test_a_model_that_cannot_be_converted_is_an_error_of_its_request_alone(
     weights = place / "ckpts/final_model.h5"
     weights.write_bytes(weights.read_bytes()[:50_000])
     try:
-        response = service.post(flower, model="broken")
+        response = ask(service, flower, model="broken")
     finally:
         shutil.rmtree(place)
     assert response.status_code == 500
@@ -129,16 +142,17 @@ def test_a_model_that_cannot_be_converted_is_an_error_of_its_request_alone(
     assert f"request {request}" in service.log()
     assert "broken/ckpts/final_model.h5" in service.log()
     assert str(service.folder) not in response.text
-    assert service.post(flower).json()["status"] == "OK"
+    assert ask(service, flower).json()["status"] == "OK"
 
 
 def test_deepaas_cli_takes_the_old_forms(folder: Path, service: Service, flower: Path) -> None:
+    expected = ask(service, flower).json()["labels"]
     out = folder / "answer.json"
     words = ("--deepaas_method_output", out, "predict", "--data", flower)
     done = run(folder, *words, "--timestamp", f'"{NAME}"', "--ckpt_name", '"final_model.h5"')
     assert done.returncode == 0, done.stdout
     answer: dict[str, Any] = json.loads(out.read_text())
-    assert answer["labels"] == service.post(flower).json()["labels"]
+    assert answer["labels"] == expected
 
 
 @pytest.mark.slow
@@ -151,7 +165,7 @@ def test_who_does_not_want_to_wait_for_a_conversion_is_told_when_to_ask_again(
         folder / "models" / NAME, old, ignore=shutil.ignore_patterns(".converted", "*.hdf5")
     )
     with running(tmp_path, deadline_seconds=3) as service:
-        assert service.post(flower, model="starter").status_code == 200
+        assert ask(service, flower, model="starter").status_code == 200
         shutil.rmtree(old / ".converted", ignore_errors=True)
         response = service.post(flower, model="old")
         assert response.status_code == 503
