@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from plant_classification.errors import ArgumentError, DownloadError, ModelFolderError
-from plant_classification.fetching import download
+from plant_classification.fetching.downloads import Progress, download
 from plant_classification.models.archives import unpack
 from plant_classification.models.choosing import STARTER, at_checkpoint, read_model
 from plant_classification.models.conversion import Model, can_convert, convert, ready
@@ -24,8 +24,6 @@ ARCHIVE = "archive"
 UNPACKED = "unpacked"
 DEPTH = 4
 """How many folders deep in an archive a model is looked for."""
-
-Progress = Callable[[int, int | None], None]
 
 
 def import_model(

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import write_certificate
 from processes import wait_until
 from site_of_one_file import (
     Act,
@@ -591,15 +592,7 @@ def test_the_proxy_of_the_environment_is_asked(
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 that vouches for itself; its key stands beside it."""
     path = tmp_path_factory.mktemp("tls") / "certificate"
-    subprocess.run(
-        [  # noqa: S607
-            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
-            "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-            "-keyout", path.with_name("key"), "-out", path,
-        ],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return path
+    return write_certificate(path, "127.0.0.1", "IP:127.0.0.1")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from certificates import write_certificate
 
 from plant_classification.errors import PhotoError, SlowUrlError, UnreachableUrlError, UrlError
 from plant_classification.fetching.photos import REFUSED, fetch, is_public
@@ -437,15 +438,7 @@ def test_a_broken_answer_is_a_502_or_refused(answer: bytes, settings: Settings) 
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for rose.example that vouches for itself; its key stands beside it."""
     path = tmp_path_factory.mktemp("tls") / "certificate"
-    subprocess.run(
-        [  # noqa: S607
-            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
-            "-subj", "/CN=rose.example", "-addext", "subjectAltName=DNS:rose.example",
-            "-keyout", path.with_name("key"), "-out", path,
-        ],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return path
+    return write_certificate(path, "rose.example", "DNS:rose.example")
 
 
 @contextmanager
