@@ -12,6 +12,8 @@
     ├── UnavailableError            503  the inference process died, or too many wait
     │   └── ModelNotReadyError      503  the model must be converted first
     ├── DeadlineError               504  no answer in time
+    ├── DatasetError                422  a data set that cannot be used
+    ├── TrainingError               500  a training that cannot go on
     ├── DownloadError               502  an archive of a model that cannot be fetched
     ├── ModelFolderError            500  a model folder that is incomplete or damaged
     └── SettingsError               500  a setting that cannot be used
@@ -114,6 +116,16 @@ class DeadlineError(PlantClassificationError):
     """No answer within the deadline of the settings; what was running has been ended."""
 
     status = 504
+
+
+class DatasetError(PlantClassificationError):
+    """A data set that cannot be used; the message names the file and the line."""
+
+    status = 422
+
+
+class TrainingError(PlantClassificationError):
+    """A training that cannot go on; the message says why, and how to go on."""
 
 
 class DownloadError(PlantClassificationError):

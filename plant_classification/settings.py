@@ -15,6 +15,8 @@ from plant_classification.errors import SettingsError
 
 ENVIRONMENT_PREFIX = "PLANT_CLASSIFICATION_"
 CONFIG_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
+TRAINING = "training"
+"""The part of config.yaml that :mod:`plant_classification.training.config` reads."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Settings:
     url_seconds: float
     url_redirects: int
     deadline_seconds: float
+    data_dir: Path
+    trainings_dir: Path
 
 
 AT_LEAST_ONE = {
@@ -72,7 +76,7 @@ def load_settings(**arguments: Any) -> Settings:
     )
     values = _checked(yaml.safe_load(default_text), "config.yaml")
     if path := os.environ.get(CONFIG_VARIABLE):
-        values |= _checked(_read_yaml(Path(path)), path)
+        values |= _checked(read_yaml(Path(path)), path)
     for variable, text in os.environ.items():
         if variable.startswith(ENVIRONMENT_PREFIX) and variable != CONFIG_VARIABLE:
             key = variable[len(ENVIRONMENT_PREFIX) :].lower()
@@ -81,13 +85,16 @@ def load_settings(**arguments: Any) -> Settings:
     return Settings(**values | _checked(given, "the arguments"))
 
 
-def _read_yaml(path: Path) -> object:
+def read_yaml(path: Path) -> object:
+    """What a file of settings or options holds.
+
+    Raises:
+        SettingsError: It cannot be read, or is not YAML.
+    """
     try:
         return yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:
-        raise SettingsError(
-            f"{path}, which {CONFIG_VARIABLE} names, cannot be read: {error.strerror}."
-        ) from None
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
     except (yaml.YAMLError, ValueError) as error:
         raise SettingsError(f"{path} is not YAML: {error}") from None
 
@@ -109,6 +116,8 @@ def _checked(values: object, source: str) -> dict[str, Any]:
     kinds = get_type_hints(Settings)
     checked = {}
     for key, value in values.items():
+        if key == TRAINING:
+            continue
         if key not in kinds:
             raise SettingsError(
                 f"{source} sets {key!r}, which is not a setting; there are: {', '.join(kinds)}.",

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import datasets
 
-from plant_classification.networks import find_architecture, imagenet
+from plant_classification.networks import find_architecture, lite_imagenet
 
 IMAGENET_LABELS = 1000
 EXPECTED = {"china.jpg": {698: "palace"}, "flower.jpg": {985: "daisy", 599: "honeycomb"}}
@@ -54,7 +54,7 @@ def main(variant: str, torch_python: Path | None, output: Path | None) -> None:
     """Convert the weights of VARIANT, and see whether the network still knows what it sees."""
     architecture = find_architecture(f"efficientnet_lite{variant}")
     model = architecture.builder(size=architecture.preprocessing.size, labels=IMAGENET_LABELS)
-    imagenet.load_imagenet(model, int(variant))
+    lite_imagenet.load_imagenet(model, variant=int(variant))
     apply, normalize = architecture.preprocessing.apply, architecture.preprocessing.normalize
     photos = [datasets.load_sample_image(name) for name in EXPECTED]
     images = normalize(np.concatenate([apply(photo) for photo in photos]))
@@ -79,7 +79,7 @@ def _run_source(python: Path, variant: str, images: NDArray[np.float32]) -> NDAr
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder) / "images.npy", Path(folder) / "logits.npy"
         np.save(given, images)
-        weights = imagenet.find_weights(int(variant))
+        weights = lite_imagenet.find_weights(int(variant))
         program = [python, "-c", SOURCE_PROGRAM, variant, weights, given, found]
         subprocess.run([str(word) for word in program], check=True)
         logits: NDArray[np.float32] = np.load(found)

@@ -160,8 +160,6 @@ def fine_tune(
     architecture = find_architecture(settings.architecture)
     serving_size = architecture.preprocessing.size
     small = architecture.builder(size=settings.training_size, labels=label_count)
-    if architecture.imagenet is None:
-        raise ValueError(f"{settings.architecture} has no ImageNet weights to start from")
     architecture.imagenet(small)
     _fit_head(small, photos, labels, architecture.preprocessing, settings)
     freeze(small, settings.frozen_stages)

@@ -4,7 +4,7 @@ Contract:
     Input ``image``: ``float32 (N, size, size, 3)``, normalised as the registry says.
     Outputs: ``logits`` ``float32 (N, labels)``, and ``features`` ``float32 (N, h, w, channels)``,
     the last feature map.
-    Layer names: those of Keras; the head's are ``avg_pool``, ``hidden`` and ``logits``.
+    Layer names: those of Keras; the head's are ``avg_pool`` and ``logits``.
 """
 
 from __future__ import annotations
@@ -29,20 +29,19 @@ MINIMUM_SIZES = {
 """The applications, by the names that Keras and the old service have for them, in pixels."""
 
 
-def build(application: str, size: int, labels: int, head: str = "plain") -> keras.Model:
+def build(application: str, size: int, labels: int) -> keras.Model:
     """Build a network with random weights.
 
     Args:
         application: A name of ``MINIMUM_SIZES``.
         size: Side of the input in pixels, at least the minimum.
         labels: Number of logits.
-        head: ``"plain"`` or ``"hidden"``, as in :mod:`plant_classification.networks.heads`.
 
     Returns:
         A model with the outputs ``[logits, features]``.
 
     Raises:
-        ArgumentError: The size is too small, or there is no such head.
+        ArgumentError: The size is too small.
     """
     minimum = MINIMUM_SIZES[application]
     if size < minimum:
@@ -52,5 +51,5 @@ def build(application: str, size: int, labels: int, head: str = "plain") -> kera
     image = keras.Input((size, size, 3), name="image")
     application_of = getattr(keras.applications, application)
     features = application_of(include_top=False, weights=None, input_tensor=image).output
-    logits = add_head(features, labels, head)
+    logits = add_head(features, labels)
     return keras.Model(image, [logits, features], name=application.lower())

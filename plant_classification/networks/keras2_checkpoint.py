@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from plant_classification.errors import ModelFolderError
 from plant_classification.networks.applications import MINIMUM_SIZES
-from plant_classification.networks.heads import HIDDEN_UNITS
 from plant_classification.networks.keras2_file import COPY_AGAIN, read_checkpoint
 from plant_classification.networks.keras2_layers import Layer, read_layer
 from plant_classification.networks.registry import find_architecture
@@ -28,6 +27,7 @@ NETWORKS = ("Xception", *MINIMUM_SIZES)
 """The old service's names for its networks."""
 
 CHECK_ORIGIN = "check that the file is of the old service"
+HIDDEN_UNITS = 1024
 ENDS = (("GlobalAveragePooling2D", None), ("Dense", "relu"), ("Dense", "softmax"))
 """The class and the activation of the last layers."""
 

