@@ -1,0 +1,1 @@
+"""How good a model is: figures of its predictions, and the reports that show them."""

@@ -1,0 +1,98 @@
+"""Whether probabilities come true: reliability diagrams and the expected calibration error."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+CALIBRATION_BINS = 15
+
+
+@dataclasses.dataclass(frozen=True)
+class ReliabilityBins:
+    """Answers in groups, from the least sure to the surest.
+
+    Attributes:
+        photos: ``int64 (bins,)``.
+        confidence: ``float64 (bins,)``, mean probability of the predicted label.
+        accuracy: ``float64 (bins,)``, share of right answers.
+    """
+
+    photos: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+
+
+def equal_mass_bins(
+    confidence: NDArray[np.floating], right: NDArray[np.bool_], bins: int = CALIBRATION_BINS
+) -> ReliabilityBins:
+    """Groups of as many answers each, as the calibration error wants (Nguyen and O'Connor 2015).
+
+    Args:
+        confidence: ``(N,)`` in [0, 1], N from 1 up.
+        right: ``(N,)``.
+        bins: How many; with fewer answers each one is a group.
+    """
+    order = np.argsort(confidence, kind="stable")
+    return _summed(np.array_split(order, min(bins, len(order))), confidence, right)
+
+
+def equal_width_bins(
+    confidence: NDArray[np.floating], right: NDArray[np.bool_], bins: int = 10
+) -> ReliabilityBins:
+    """Groups of answers that are about as sure, as a diagram wants them (Guo et al. 2017).
+
+    Arguments as of :func:`equal_mass_bins`; a bin without an answer is no group.
+    """
+    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    groups = (np.flatnonzero(place == index) for index in range(bins))
+    return _summed([group for group in groups if len(group)], confidence, right)
+
+
+def _summed(
+    groups: Sequence[NDArray[np.intp]], confidence: NDArray[np.floating], right: NDArray[np.bool_]
+) -> ReliabilityBins:
+    return ReliabilityBins(
+        photos=np.array([len(group) for group in groups]),
+        confidence=np.array([confidence[group].mean() for group in groups], np.float64),
+        accuracy=np.array([right[group].mean() for group in groups]),
+    )
+
+
+def expected_calibration_error(
+    confidence: NDArray[np.floating], right: NDArray[np.bool_], bins: int = CALIBRATION_BINS
+) -> float:
+    """Mean distance of confidence and accuracy over groups of photos, weighted by their size.
+
+    Naeini et al. 2015, with groups of one size. Arguments as of :func:`equal_mass_bins`; in
+    [0, 1]. Of few photos it is large by chance alone.
+    """
+    groups = equal_mass_bins(confidence, right, bins)
+    distance = np.abs(groups.confidence - groups.accuracy)
+    return float(np.average(distance, weights=groups.photos))
+
+
+def calibration_error_by_chance(
+    confidence: NDArray[np.floating],
+    bins: int = CALIBRATION_BINS,
+    *,
+    draws: int = 200,
+    seed: int = 0,
+) -> float:
+    """What :func:`expected_calibration_error` is on average where calibration is perfect.
+
+    The right answers are drawn: each with the probability that the answer claims.
+
+    Args:
+        confidence: ``(N,)`` in [0, 1], N from 1 up.
+        bins: As above.
+        draws: How often.
+        seed: Of the draws.
+    """
+    claimed = np.sort(confidence)
+    random = np.random.default_rng(seed)
+    drawn = (random.random(len(claimed)) < claimed for _ in range(draws))
+    return float(np.mean([expected_calibration_error(claimed, right, bins) for right in drawn]))
