@@ -12,6 +12,8 @@ from plant_classification.errors import PlantClassificationError
 COMMANDS = {
     "identify": ("plant_classification.cli.identify", "identify"),
     "models": ("plant_classification.cli.models", "models"),
+    "dataset": ("plant_classification.cli.dataset", "dataset"),
+    "train": ("plant_classification.cli.train", "train"),
 }
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +22,11 @@ class Texts(Sequence[str]):
     """Many texts in one buffer, each decoded when it is asked for.
 
     Attributes:
-        content: Bytes in UTF-8.
+        content: ``uint8``, in UTF-8.
         starts, ends: ``int64 (N,)``, where each text begins there, and where it has ended.
     """
 
-    content: bytes | bytearray
+    content: NDArray[np.uint8]
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
 
@@ -41,7 +42,7 @@ class Texts(Sequence[str]):
     def __getitem__(self, index: int | slice) -> str | Texts:
         if isinstance(index, slice):
             return Texts(self.content, self.starts[index], self.ends[index])
-        return self.content[self.starts[index] : self.ends[index]].decode()
+        return self.content[self.starts[index] : self.ends[index]].tobytes().decode()
 
     def take(self, indices: NDArray[np.integer]) -> Texts:
         """Some of them, in the order asked for; the buffer stays whole."""
@@ -102,14 +103,17 @@ class Records:
 
     def take(self, indices: NDArray[np.integer] | Sequence[int]) -> Records:
         """Some of the photos, in the order asked for."""
+        places = np.asarray(indices, np.intp)
 
-        def chosen(column: Sequence[str | None] | None) -> list[str | None] | None:
-            return None if column is None else [column[index] for index in indices]
+        def chosen(column: Sequence[Any] | None) -> Any:
+            if isinstance(column, Texts):
+                return column.take(places)
+            return None if column is None else [column[place] for place in places.tolist()]
 
         return Records(
             self.root,
-            [self.paths[index] for index in indices],
-            self.labels[np.asarray(indices, np.intp)],
+            chosen(self.paths),
+            self.labels[places],
             chosen(self.organs),
             chosen(self.observations),
             chosen(self.sources),
@@ -133,3 +137,15 @@ class Dataset:
     labels: tuple[Label, ...]
     splits: Mapping[str, Records]
     notes: tuple[str, ...] = ()
+
+    def fingerprint(self) -> str:
+        """What tells this data set from others: SHA-256 of its labels, paths and splits."""
+        digest = hashlib.sha256()
+        for words in (
+            [label.name for label in self.labels],
+            *(self.splits[s].paths for s in sorted(self.splits)),
+        ):
+            digest.update("\n".join(words).encode())
+        for split in sorted(self.splits):
+            digest.update(f"\n{split}".encode() + self.splits[split].labels.tobytes())
+        return digest.hexdigest()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
+import re
 import socket
 import threading
 import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -45,8 +49,39 @@ REFUSED = (
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Reply:
+    """What an address answers.
+
+    Attributes:
+        status: Of HTTP.
+        content: What it holds; empty where the status is not 200.
+        wait_seconds: How long the server asks to be left alone (``Retry-After``, RFC 9110), or
+            None.
+    """
+
+    status: int
+    content: bytes = b""
+    wait_seconds: float | None = None
+
+
 def fetch(address: str, settings: Settings) -> bytes:
-    """Get what an address holds.
+    """Get what an address holds; see :func:`ask`, whose errors it has too.
+
+    Raises:
+        UnreachableUrlError: Not a 200.
+    """
+    reply = ask(address, settings)
+    if reply.status != 200:
+        raise UnreachableUrlError(
+            f"{shown(address)} answers with the status {reply.status} and not 200; "
+            "check it, or send the photo itself."
+        )
+    return reply.content
+
+
+def ask(address: str, settings: Settings) -> Reply:
+    """Ask an address, whatever it answers.
 
     Every answer of the name's resolution must be a public address, and so must the one that is
     connected to, again at each redirect. Proxies, .netrc and cookies are not used.
@@ -57,19 +92,19 @@ def fetch(address: str, settings: Settings) -> bytes:
 
     Raises:
         UrlError: The address is refused, in the same words whatever the reason.
-        UnreachableUrlError: No such host, no answer, no valid certificate, or not a 200.
+        UnreachableUrlError: No such host, no answer or no valid certificate.
         SlowUrlError: More than ``settings.url_seconds`` in all.
         PhotoError: More than ``settings.max_photo_bytes``.
     """
     lifeline = Lifeline()
-    outcome: Future[bytes] = Future()
+    outcome: Future[Reply] = Future()
     deadline = time.monotonic() + settings.url_seconds
 
     def work() -> None:
         try:
             with lifeline:
-                content = _follow(address, settings, deadline, lifeline)
-            outcome.set_result(content)
+                reply = _follow(address, settings, deadline, lifeline)
+            outcome.set_result(reply)
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             outcome.set_exception(error)
 
@@ -116,7 +151,7 @@ class _PublicAdapter(HeldAdapter, IPFilterAdapter):  # type: ignore[misc]
             raise UrlError(REFUSED)
 
 
-def _follow(address: str, settings: Settings, deadline: float, lifeline: Lifeline) -> bytes:
+def _follow(address: str, settings: Settings, deadline: float, lifeline: Lifeline) -> Reply:
     url = address
     for _ in range(settings.url_redirects + 1):
         request, is_private = _checked_request(url, settings)
@@ -132,7 +167,9 @@ def _follow(address: str, settings: Settings, deadline: float, lifeline: Lifelin
             # Not Session.send, which reads the whole body of a redirect.
             with adapter.send(request, stream=True, timeout=(seconds, seconds)) as response:
                 if response.status_code not in REDIRECTS or "location" not in response.headers:
-                    return _body(response, address, settings)
+                    if response.status_code != 200:
+                        return Reply(response.status_code, wait_seconds=_wait_seconds(response))
+                    return Reply(200, _body(response, address, settings))
                 url = urljoin(url, response.headers["location"])
         except InvalidIPAddress:
             raise UrlError(REFUSED) from None
@@ -169,11 +206,6 @@ def _checked_request(address: str, settings: Settings) -> tuple[requests.Prepare
 
 
 def _body(response: requests.Response, address: str, settings: Settings) -> bytes:
-    if response.status_code != 200:
-        raise UnreachableUrlError(
-            f"{shown(address)} answers with the status {response.status_code} and not 200; "
-            "check it, or send the photo itself."
-        )
     limit = settings.max_photo_bytes
     declared = response.headers.get("content-length", "")
     content = bytearray()
@@ -188,6 +220,18 @@ def _body(response: requests.Response, address: str, settings: Settings) -> byte
         f"{shown(address)} has more than the {limit:,} bytes that a photo may have; "
         "send a smaller one."
     )
+
+
+def _wait_seconds(response: requests.Response) -> float | None:
+    told = response.headers.get("retry-after", "").strip()
+    if re.fullmatch("[0-9]{1,9}", told):
+        return float(told)
+    try:
+        until = parsedate_to_datetime(told)
+        left = until.replace(tzinfo=until.tzinfo or timezone.utc) - datetime.now(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+    return max(left.total_seconds(), 0)
 
 
 def _port(url: SplitResult) -> int:

@@ -13,15 +13,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import quote, unquote
 
 import pytest
 from certificates import write_certificate
 
 from plant_classification.errors import PhotoError, SlowUrlError, UnreachableUrlError, UrlError
-from plant_classification.fetching.photos import REFUSED, fetch, is_public
+from plant_classification.fetching.photos import REFUSED, Reply, ask, fetch, is_public
 from plant_classification.settings import Settings
 
 BODY = bytes(range(256)) * 400
@@ -57,6 +60,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer_status(self, status: str) -> None:
         self.answer(int(status), BODY)
+
+    def answer_later(self, told: str) -> None:
+        self.answer(429, BODY, {"Retry-After": unquote(told)})
 
     def answer_to(self, target: str) -> None:
         self.answer(302, b"", {"Location": target, "Set-Cookie": "a=b; Path=/"})
@@ -392,6 +398,36 @@ def test_another_status_is_a_502_that_tells_it(status: int, pair: str, named: Se
         fetch(f"http://{pair}/status/{status}?key=secret", named)
     assert caught.value.status == 502
     assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ("0", 0),
+        ("120", 120),
+        ("soon", None),
+        ("-1", None),
+        ("1.5", None),
+        ("9" * 400, None),
+        ("Mon, 01 Jan 2001 00:00:00 GMT", 0),
+        ("Mon, 01 Jan 2001 00:00:00 +99999999", None),
+    ],
+)
+def test_how_long_a_server_asks_to_wait_is_told(
+    told: str, seconds: float | None, pair: str, named: Settings
+) -> None:
+    assert ask(f"http://{pair}/later/{quote(told)}", named) == Reply(429, b"", seconds)
+
+
+def test_a_server_may_name_the_time_to_come_again(pair: str, named: Settings) -> None:
+    told = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=90))
+    waits = ask(f"http://{pair}/later/{quote(told)}", named).wait_seconds
+    assert waits is not None
+    assert 60 < waits <= 90
+
+
+def test_a_200_is_a_reply_with_content(pair: str, named: Settings) -> None:
+    assert ask(f"http://{pair}/photo/", named) == Reply(200, BODY, None)
 
 
 def test_what_does_not_answer_is_a_502(settings: Settings) -> None:

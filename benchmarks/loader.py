@@ -1,0 +1,162 @@
+"""How fast split files are read and checked: ratios, each of two things measured in one run.
+
+The files have the form of those that Heredia (2017) trained with: 40 hexadecimal digits a photo, a
+blank, and one of 6,182 labels. The old service read them with ``numpy.genfromtxt``.
+
+Run it with ``python benchmarks/loader.py`` on a machine that does nothing else. It takes the names
+from the shared data: ``../shared``, or the folder that PLANT_SHARED names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from plant_classification.data import read_dataset
+from plant_classification.data.split_files import read_splits
+
+SHARED = Path(os.environ.get("PLANT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+NAMES = SHARED / "data/heredia2017/classes.txt"
+LINES = (250_000, 2_500_000)
+VALIDATION_SHARE = 0.1
+READ = """
+import sys
+from pathlib import Path
+from plant_classification.data import read_dataset
+for folder in sys.argv[1:]:
+    read_dataset(Path(folder), images=".")
+print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One line of the result: a ratio, the bound it should keep, and what it is made of."""
+
+    name: str
+    ratio: float
+    bound: str
+    remark: str
+
+
+def write_split_files(folder: Path, lines: int) -> int:
+    """Write a data set of so many photos, none of which is there; gives the number of labels."""
+    folder.mkdir()
+    shutil.copy(NAMES, folder / "classes.txt")
+    labels = len(NAMES.read_text("utf-8").splitlines())
+    random = np.random.default_rng(lines)
+    held = int(VALIDATION_SHARE * lines)
+    for name, count in (("train", lines - held), ("val", held)):
+        with (folder / f"{name}.txt").open("w") as file:
+            for label in random.integers(0, labels, count):
+                file.write(f"{random.bytes(20).hex()}.jpg {label}\n")
+    return labels
+
+
+def with_genfromtxt(folder: Path) -> None:
+    """What the old service did with split files: no check, and all paths in one array."""
+    for name in ("train", "val"):
+        split = np.genfromtxt(folder / f"{name}.txt", dtype="str", delimiter=" ")
+        split[:, 1].astype(np.int32)
+
+
+def in_turn(rounds: int, *calls: Callable[[], Any]) -> list[float]:
+    """Median seconds of each, called in turn after one round that does not count."""
+    times: list[list[float]] = [[] for _ in calls]
+    for round_ in range(rounds + 1):
+        for call, seconds in zip(calls, times, strict=True):
+            start = time.perf_counter()
+            call()
+            if round_:
+                seconds.append(time.perf_counter() - start)
+    return [statistics.median(seconds) for seconds in times]
+
+
+def peak_memory(*folders: Path) -> int:
+    """Bytes that a process has at most which imports what is needed and reads data sets."""
+    command = [sys.executable, "-c", READ, *map(str, folders)]
+    return int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout) * 1024
+
+
+def measure(folder: Path) -> list[Figure]:
+    """Write the files, and read them in every way."""
+    few, many = (folder / str(lines) for lines in LINES)
+    labels = write_split_files(few, LINES[0])
+    write_split_files(many, LINES[1])
+    old, lines_few, lines_many, whole_few, whole_many = in_turn(
+        5,
+        partial(with_genfromtxt, few),
+        partial(read_splits, few, labels),
+        partial(read_splits, many, labels),
+        partial(read_dataset, few, images="."),
+        partial(read_dataset, many, images="."),
+    )
+    times = LINES[1] / LINES[0]
+    size = sum((many / f"{name}.txt").stat().st_size for name in ("train", "val"))
+    memory = peak_memory(many) - peak_memory()
+    return [
+        Figure(
+            f"genfromtxt / split files, {LINES[0]:,} lines",
+            old / lines_few,
+            ">= 30",
+            f"{old * 1e3:.0f} ms / {lines_few * 1e3:.0f} ms",
+        ),
+        Figure(
+            f"genfromtxt / split files, {LINES[1]:,} lines",
+            times * old / lines_many,
+            ">= 30",
+            f"{times:g} x {old * 1e3:.0f} ms / {lines_many * 1e3:.0f} ms",
+        ),
+        Figure(
+            f"genfromtxt / the whole data set, {LINES[0]:,} lines",
+            old / whole_few,
+            "",
+            f"{old * 1e3:.0f} ms / {whole_few * 1e3:.0f} ms, with {labels:,} names",
+        ),
+        Figure(
+            f"genfromtxt / the whole data set, {LINES[1]:,} lines",
+            times * old / whole_many,
+            ">= 30",
+            f"{times:g} x {old * 1e3:.0f} ms / {whole_many * 1e3:.0f} ms, the same",
+        ),
+        Figure(
+            f"cost of a line, {LINES[1]:,} / {LINES[0]:,}",
+            lines_many / lines_few / times,
+            "<= 1.2",
+            f"{lines_many / LINES[1] * 1e9:.0f} ns / {lines_few / LINES[0] * 1e9:.0f} ns",
+        ),
+        Figure(
+            f"peak memory / size of the files, {LINES[1]:,} lines",
+            memory / size,
+            "<= 3",
+            f"{memory / 2**20:.0f} MiB / {size / 2**20:.0f} MiB",
+        ),
+    ]
+
+
+def main() -> None:
+    """Measure and print."""
+    if not NAMES.is_file():
+        raise SystemExit(f"{NAMES} is missing: set PLANT_SHARED to the folder of shared data.")
+    with tempfile.TemporaryDirectory() as name:
+        figures = measure(Path(name))
+    width = max(len(figure.name) for figure in figures)
+    for figure in figures:
+        print(f"{figure.name:<{width}}  {figure.ratio:5.2f}  {figure.bound:<8}  {figure.remark}")
+
+
+if __name__ == "__main__":
+    main()

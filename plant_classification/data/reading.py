@@ -1,0 +1,107 @@
+"""One way to read a data set, whatever its kind."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from plant_classification.data.duplicates import kept_together
+from plant_classification.data.plantnet300k import is_plantnet300k, read_plantnet300k
+from plant_classification.data.records import TRAIN, VALIDATION, Dataset
+from plant_classification.data.species_folders import is_species_folders, read_species_folders
+from plant_classification.data.split_files import is_split_files, read_split_files
+from plant_classification.data.splitting import split
+from plant_classification.data.tables import COLUMNS, NEEDED, is_table, read_photo_table
+from plant_classification.errors import DatasetError
+from plant_classification.settings import Settings, load_settings
+from plant_classification.taxonomy import load_families, remarks
+
+MOST_NAMED = 10
+
+
+def read_dataset(
+    path: Path,
+    *,
+    images: str | None = None,
+    families: Path | None = None,
+    val_fraction: float = 0.15,
+    seed: int = 0,
+    settings: Settings | None = None,
+) -> Dataset:
+    """Read and check a data set; whether every photo can be read is seen by looking at it.
+
+    Args:
+        path: A folder or a table. The old service's split files are read, Pl@ntNet-300K, a table
+            with a row for each photo, and a folder for each species.
+        images: The folder that the paths in split files and tables start from, relative to that of
+            the data set; None: it is looked for.
+        families: A table with the columns ``genus`` and ``family``, read before the package's own.
+        val_fraction: Share of the training photos held back where the data set names none for
+            validation, in (0, 1); for that they are read once, to keep near-duplicates together.
+        seed: Of which ones are held back.
+        settings: Limits of photos; the defaults where not given.
+
+    Raises:
+        DatasetError: Nothing that can be read is there, or it has a fault: with file and line.
+        ArgumentError: ``images`` cannot be used.
+        SettingsError: ``families`` cannot be used.
+    """
+    dataset = _read(path, images, load_families(families))
+    notes = [*dataset.notes, *remarks(dataset.labels), *_without_photos(dataset)]
+    dataset = dataclasses.replace(dataset, notes=tuple(notes))
+    if VALIDATION in dataset.splits:
+        return dataset
+    return _hold_back(dataset, val_fraction, seed, settings or load_settings())
+
+
+def _read(path: Path, images: str | None, families: Mapping[str, str]) -> Dataset:
+    if not path.exists():
+        raise DatasetError(f"{path} does not exist; give a folder or a table.")
+    from plant_classification.data.darwin_core import is_darwin_core, read_darwin_core
+
+    if is_darwin_core(path):
+        read_darwin_core(path, families)
+    if path.is_dir() and is_plantnet300k(path):
+        return read_plantnet300k(path, families)
+    if path.is_dir() and is_split_files(path):
+        return read_split_files(path, images, families)
+    if is_table(path):
+        return read_photo_table(path, images, families)
+    if path.is_dir() and is_species_folders(path):
+        return read_species_folders(path, families)
+    raise DatasetError(
+        f"{path} is no data set that is known: a folder with train.txt and classes.txt, one with a "
+        "folder of pictures for each species, Pl@ntNet-300K, or a table (.csv, .parquet) with the "
+        f"columns {' and '.join(' or '.join(COLUMNS[column]) for column in NEEDED)}."
+    )
+
+
+def _hold_back(dataset: Dataset, fraction: float, seed: int, settings: Settings) -> Dataset:
+    """Part some of the training photos for validation."""
+    records = dataset.splits[TRAIN]
+    groups = kept_together(records, settings)
+    held = split(records.labels, groups, fraction, seed)
+    together = len(groups) - len(np.unique(groups))
+    note = (
+        f"Held back for validation: {held.sum():,} of {len(records):,} photos (val_fraction "
+        f"{fraction:g}, seed {seed}); photos kept beside another, for they show the same plant or "
+        f"are near-duplicates: {together:,}."
+    )
+    splits = {**dataset.splits, TRAIN: records.take(np.flatnonzero(~held))}
+    if held.any():
+        splits[VALIDATION] = records.take(np.flatnonzero(held))
+    return dataclasses.replace(dataset, splits=splits, notes=(*dataset.notes, note))
+
+
+def _without_photos(dataset: Dataset) -> list[str]:
+    """A note on labels that no training photo has."""
+    counts = np.bincount(dataset.splits[TRAIN].labels, minlength=len(dataset.labels))
+    lacking = [dataset.labels[index].name for index in np.flatnonzero(counts == 0)]
+    if not lacking:
+        return []
+    more = f" and {len(lacking) - MOST_NAMED:,} more" if len(lacking) > MOST_NAMED else ""
+    names = ", ".join(lacking[:MOST_NAMED]) + more
+    return [f"Labels without a training photo ({len(lacking):,} of {len(counts):,}): {names}."]
