@@ -1,5 +1,6 @@
 """Photos to train and to judge on: readers of data sets, splits, augmentation, batches."""
 
+from plant_classification.data.reading import read_dataset
 from plant_classification.data.records import (
     SPLITS,
     TEST,
@@ -8,6 +9,17 @@ from plant_classification.data.records import (
     Dataset,
     Record,
     Records,
+    Texts,
 )
 
-__all__ = ["SPLITS", "TEST", "TRAIN", "VALIDATION", "Dataset", "Record", "Records"]
+__all__ = [
+    "SPLITS",
+    "TEST",
+    "TRAIN",
+    "VALIDATION",
+    "Dataset",
+    "Record",
+    "Records",
+    "Texts",
+    "read_dataset",
+]

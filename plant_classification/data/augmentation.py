@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-MOST_DEGREES = 180
+MOST = {"rot_lim": 180, "zoom_out": 0.9, "aspect": 0.9}
+"""The largest values; of all others it is 1."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +26,10 @@ class Augmentation:
         pixel_noise: Probability of another brightness, contrast, sharpness, gamma or colour cast.
         pixel_sat: Probability of another hue, saturation and value.
         cutout: Probability of eight black squares, each of 5 to 25 % of the side.
+        zoom_out: By how much smaller the photo may be shown, as a fraction; around it is more of
+            the photo where there is some, else its mirror image.
+        aspect: By how much one side of the crop may be shorter than the other, as a fraction.
+        grey: Probability of losing all colour.
     """
 
     h_flip: float = 0.0
@@ -38,6 +43,9 @@ class Augmentation:
     pixel_noise: float = 0.0
     pixel_sat: float = 0.0
     cutout: float = 0.0
+    zoom_out: float = 0.0
+    aspect: float = 0.0
+    grey: float = 0.0
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Augmentation:
@@ -49,12 +57,14 @@ class Augmentation:
         known = {field.name for field in dataclasses.fields(cls)}
         for key, value in values.items():
             if key not in known:
-                raise ValueError(f"{key!r} is no augmentation; there are: {', '.join(sorted(known))}")
-            most = MOST_DEGREES if key == "rot_lim" else 1
+                raise ValueError(
+                    f"{key!r} is no augmentation; there are: {', '.join(sorted(known))}"
+                )
+            most = MOST.get(key, 1)
             if type(value) not in (int, float) or not 0 <= value <= most:
                 raise ValueError(f"{key} must be a number from 0 to {most}, not {value!r}")
         changed = cls(**{key: float(value) for key, value in values.items()})
-        if not 0 < changed.crop - changed.zoom:
+        if changed.crop <= changed.zoom:
             raise ValueError(
                 f"crop must be larger than zoom; {changed.crop:g} and {changed.zoom:g} came"
             )

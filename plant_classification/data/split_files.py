@@ -151,6 +151,7 @@ def _alike(files: list[SplitLines]) -> Iterator[tuple[SplitLines, int]]:
 
 def _repeated(columns: list[NDArray[np.uint64]]) -> list[NDArray[np.int64]]:
     """For each column the indices of the values that stand more than once in all of them."""
-    ordered = np.sort(np.concatenate(columns))
+    ordered = np.concatenate(columns)
+    ordered.sort()
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     return [np.flatnonzero(np.isin(column, repeated)) for column in columns]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import os
+import queue
 import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +45,7 @@ def choose_precision(wanted: str, capabilities: list[str]) -> str:
 
 
 class Engine:
-    """A compiled network; one inference at a time, from any thread.
+    """A compiled network: one inference at a time, from any thread, or many photos side by side.
 
     Photos go through one by one, so that an answer does not depend on what else is in a batch.
 
@@ -50,10 +55,18 @@ class Engine:
         preprocessing: The rule whose normalisation is compiled into the network.
         precision: ``"auto"``, ``"f32"`` or ``"bf16"``.
         threads: Processors to use; 0 for all that this process may use.
+        for_many: Whether it is compiled for :meth:`each`: a third more photos a second, but each
+            takes longer.
     """
 
     def __init__(
-        self, network: Path, preprocessing: Preprocessing, precision: str = "auto", threads: int = 0
+        self,
+        network: Path,
+        preprocessing: Preprocessing,
+        precision: str = "auto",
+        threads: int = 0,
+        *,
+        for_many: bool = False,
     ) -> None:
         ov = import_openvino()
         core = ov.Core()
@@ -76,13 +89,15 @@ class Engine:
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": self.precision,
-                "PERFORMANCE_HINT": "LATENCY",
+                "PERFORMANCE_HINT": "THROUGHPUT" if for_many else "LATENCY",
                 "INFERENCE_NUM_THREADS": threads or processors(),
             },
         )
+        self._compiled = compiled
         self._request = compiled.create_infer_request()
         self._outputs = [compiled.output("logits"), compiled.output("features")]
         self.label_count = int(self._outputs[0].shape[-1])
+        self.feature_count = int(self._outputs[1].shape[-1])
         self._lock = threading.Lock()
 
     def __call__(
@@ -98,6 +113,46 @@ class Engine:
         """
         logits, features = zip(*(self._infer(photo[np.newaxis]) for photo in pixels), strict=True)
         return np.concatenate(logits), np.concatenate(features)
+
+    def each(
+        self,
+        photos: Iterable[tuple[Any, NDArray[np.uint8]]],
+        take: Callable[[Any, NDArray[np.float32], NDArray[np.float32]], None],
+    ) -> None:
+        """Run the network on many photos, each alone, several at a time.
+
+        Args:
+            photos: What each is called, and its pixels ``uint8 (size, size, 3)`` RGB; the next one
+                is asked for when there is room for it.
+            take: Called with what the photo is called, its logits ``float32 (labels,)`` and its
+                last feature map ``float32 (h, w, D)``, one photo at a time, in any thread and
+                order; the arrays are good until it returns. What it raises ends the run.
+        """
+        count = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(count):
+            idle.put(self._compiled.create_infer_request())
+        taking = threading.Lock()
+
+        def run(name: Any, pixels: NDArray[np.uint8]) -> None:
+            request = idle.get()
+            try:
+                request.infer([np.ascontiguousarray(pixels[np.newaxis])], share_inputs=True)
+                logits, features = (request.get_tensor(output).data[0] for output in self._outputs)
+                with taking:
+                    take(name, logits, features)
+            finally:
+                idle.put(request)
+
+        # OpenVINO's own AsyncInferQueue ends the process now and then when it is done with.
+        running: collections.deque[Future[None]] = collections.deque()
+        with ThreadPoolExecutor(count) as pool:
+            for name, pixels in photos:
+                running.append(pool.submit(run, name, pixels))
+                if len(running) > 2 * count:
+                    running.popleft().result()
+            while running:
+                running.popleft().result()
 
     def _infer(self, photo: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with self._lock:

@@ -42,8 +42,8 @@ class TrainingConfig:
     init: str
     modelname: str | None
     image_size: int | None
-    mean_RGB: tuple[float, ...] | None  # noqa: N815 - the old service's name
-    std_RGB: tuple[float, ...] | None  # noqa: N815
+    mean_RGB: tuple[float, float, float] | None  # noqa: N815 - the old service's name
+    std_RGB: tuple[float, float, float] | None  # noqa: N815
     epochs: int
     batch_size: int | str
     seed: int

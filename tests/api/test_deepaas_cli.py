@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from api.service import COMMANDS, environment
+from drawn_plants import draw_plants
+
+from plant_classification.training.config import training_options
 
 
 def run(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -72,7 +75,37 @@ def test_the_metadata_come_without_a_model_being_loaded(tmp_path: Path) -> None:
     assert json.loads(out.read_text())["id"] == "plant_classification"
 
 
-def test_training_ends_with_a_sentence(tmp_path: Path) -> None:
-    done = run(tmp_path, "train")
+def trained(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Train on drawn plants in the data directory of the home."""
+    data = folder / "home" / ".local" / "share" / "plant-classification" / "data"
+    if not data.exists():
+        draw_plants(data / "plants")
+    given = ("--base_directory", "plants", "--mode", "fast", "--init", "starter")
+    return run(folder, *words[:2], "train", *given, *words[2:])
+
+
+def test_a_model_is_trained(tmp_path: Path) -> None:
+    out = tmp_path / "training.json"
+    done = trained(
+        tmp_path, "--deepaas_method_output", out, "--name", '"mine"', "--use_remote", "false"
+    )
+    assert done.returncode == 0, done.stdout
+    output = json.loads(out.read_text())["result"]["output"]
+    assert output["modelname"] == "mine"
+    assert [warning.split()[0] for warning in output["warnings"]] == ["use_remote"]
+    assert (tmp_path / "models" / output["report"]).is_file()
+
+
+def test_a_training_that_cannot_be_ends_with_a_sentence(tmp_path: Path) -> None:
+    done = trained(tmp_path, "--deepaas_method_output", tmp_path / "out", "--epochs", "0")
     assert done.returncode != 0
-    assert "does not train" in done.stdout
+    assert "epochs: Must be greater than or equal to 1" in done.stdout
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_its_help_lists_the_options_of_a_training(tmp_path: Path) -> None:
+    done = run(tmp_path, "train", "--help")
+    assert done.returncode == 0, done.stdout
+    for name, option in training_options().items():
+        assert f"--{name} " in done.stdout
+        assert option.help.split()[0] in done.stdout

@@ -286,12 +286,3 @@ def test_a_json_body_does_not_get_into_a_request_beside_it(service: Service, flo
     for seen, count, organ in ((beside, 2, "leaf"), (answer, 5, None)):
         assert len(seen["labels"]) == count
         assert [photo["organ"] for photo in seen["photos"]] == [organ]
-
-
-def test_training_ends_with_a_sentence(service: Service) -> None:
-    address = f"{service.root}/v2/models/{MODULE}/train/"
-    training = requests.post(address, timeout=60).json()
-    while training["status"] == "running":
-        training = requests.get(address + training["uuid"], timeout=60).json()
-    assert training["status"] == "error"
-    assert "does not train" in training["message"]

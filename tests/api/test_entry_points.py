@@ -18,6 +18,7 @@ from deepaas.model.v2.wrapper import UploadedFile
 from marshmallow import fields, validate
 
 from plant_classification import Classifier, api, schemas
+from plant_classification.api.requests import RequestError
 from plant_classification.settings import load_settings
 
 # deepaas-cli takes only a bare Field for a file.
@@ -102,7 +103,7 @@ def test_what_may_be_null_is_said(response: marshmallow.Schema) -> None:
 
 
 def test_every_argument_is_described_and_has_a_default() -> None:
-    for name, argument in api.get_predict_args().items():
+    for name, argument in [*api.get_predict_args().items(), *api.get_train_args().items()]:
         assert "Default" in argument.metadata["description"], name
         assert argument.load_default is not marshmallow.missing, name
 
@@ -116,7 +117,7 @@ def test_each_call_makes_the_arguments_anew() -> None:
 
 
 def test_an_error_survives_pickling() -> None:
-    error = api.RequestError(503, "a sentence", {"data": ["a rule"]}, retry_after=7)
+    error = RequestError(503, "a sentence", {"data": ["a rule"]}, retry_after=7)
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301
     assert (copy.status, copy.text, str(copy)) == (503, error.text, "a sentence")
     assert copy.headers == error.headers
@@ -130,7 +131,7 @@ def test_a_bug_is_a_500_without_its_words_and_the_upload_is_deleted(
     upload.write_bytes(flower.read_bytes())
     defaults = {name: field.load_default for name, field in api.get_predict_args().items()}
     defaults["data"] = UploadedFile("data", str(upload), "image/jpeg", "flower.jpg")
-    with pytest.raises(api.RequestError) as caught:
+    with pytest.raises(RequestError) as caught:
         api.predict(**{**defaults, "organs": 7})  # DEEPaaS hands on a list
     assert caught.value.status == 500
     body = json.loads(caught.value.text or "")

@@ -1,7 +1,8 @@
-"""The entry points of DEEPaaS: names a plant over HTTP and in ``deepaas-cli``.
+"""The entry points of DEEPaaS: names a plant, and trains, over HTTP and in ``deepaas-cli``.
 
-``predict`` and ``warm`` run in the worker processes of the server, each with an inference process
-of its own; everything else runs in the server, which never loads the engine.
+``predict``, ``warm`` and ``train`` run in the worker processes of the server, each with an
+inference process of its own and one for a training; everything else runs in the server, which never
+loads the engine.
 """
 
 from __future__ import annotations
@@ -12,21 +13,18 @@ import io
 import json
 import logging
 import multiprocessing
-import re
-import reprlib
 import sys
-import uuid
 from importlib import metadata
 from pathlib import Path, PurePath
-from typing import Any, NoReturn
+from typing import Any
 
 from aiohttp import web
 from deepaas.model.v2.wrapper import UploadedFile
-from marshmallow import ValidationError, fields
-from webargs import aiohttpparser
-from webargs.core import get_value
+from marshmallow import fields
 
 from plant_classification import schemas
+from plant_classification.api import training
+from plant_classification.api.requests import RequestError
 from plant_classification.errors import (
     ArgumentError,
     PlantClassificationError,
@@ -40,47 +38,6 @@ from plant_classification.settings import Settings, load_settings
 LOG = logging.getLogger(__name__)
 
 schema = schemas.answer_fields()
-
-# What webargs calls "form" is read by _from_body, JSON as well.
-aiohttpparser.parser.locations = ("querystring", "form")
-
-
-class RequestError(web.HTTPException):
-    """An error as HTTP; it survives pickling, since DEEPaaS hands it from one process to another.
-
-    Args:
-        status: The HTTP status.
-        message: One sentence.
-        errors: Rules that were broken, by argument.
-        retry_after: Seconds until the same request is worth another try.
-        request_id: What the server's log calls the request.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        errors: dict[str, list[str]],
-        retry_after: int | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        self.status_code = status
-        request_id = request_id or uuid.uuid4().hex
-        self._arguments = (status, message, errors, retry_after, request_id)
-        body = {"status": "error", "message": message, "errors": errors, "request_id": request_id}
-        super().__init__(
-            text=json.dumps(body),
-            content_type="application/json",
-            headers=None if retry_after is None else {"Retry-After": str(retry_after)},
-        )
-        self.message = message
-        self.request_id = request_id
-
-    def __str__(self) -> str:
-        return self.message
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), self._arguments
 
 
 def get_metadata() -> dict[str, Any]:
@@ -157,20 +114,32 @@ def predict(**arguments: Any) -> dict[str, Any] | io.BytesIO:
 
 
 def get_train_args() -> dict[str, fields.Field]:
-    """The arguments of :func:`train`: none yet."""
-    return {}
+    """The arguments of :func:`train`."""
+    return training.train_arguments(_settings())
 
 
-def train(**_arguments: Any) -> NoReturn:
-    """Training comes with a later version.
+def train(**arguments: Any) -> dict[str, Any]:
+    """Train a model on a data set of the server, and wait for the end.
+
+    Args:
+        arguments: Those of :func:`get_train_args`.
+
+    Returns:
+        The model's name, figures and report, and warnings.
 
     Raises:
-        PlantClassificationError: Always. DEEPaaS shows its sentence as the training's message.
+        PlantClassificationError: Everything that can go wrong. DEEPaaS shows its sentence as the
+            training's message.
     """
-    raise PlantClassificationError(
-        "This version does not train; a later one will. Put a trained model folder into the "
-        "models folder, and it is served at once."
-    )
+    try:
+        return training.train(arguments, _settings())
+    except PlantClassificationError:
+        raise
+    except Exception:
+        LOG.exception("a training failed")
+        raise PlantClassificationError(
+            "The server made an error; whoever runs it finds more in its log."
+        ) from None
 
 
 @functools.cache
@@ -308,81 +277,3 @@ def _as_http(error: PlantClassificationError, arguments: dict[str, Any]) -> Requ
         {name: [error.message] for name in fields_at_fault},
         error.retry_after,
     )
-
-
-@aiohttpparser.parser.location_handler("form")  # type: ignore[untyped-decorator]
-async def _from_body(request: web.Request, name: str, field: fields.Field) -> Any:
-    """An argument from the body of its own request.
-
-    webargs 5.5 keeps bodies in the parser, where those of requests beside it find them.
-    """
-    if "body" not in request:
-        request["body"] = await _read_body(request)
-    return get_value(request["body"], name, field)
-
-
-async def _read_body(request: web.Request) -> Any:
-    encoding = request.headers.get("Content-Encoding", "identity")
-    if encoding.lower() != "identity":  # a few bytes could become gigabytes
-        raise RequestError(
-            web.HTTPUnsupportedMediaType.status_code,
-            f"The body comes as {encoding[:40]!r}; send it as it is, without Content-Encoding.",
-            {},
-        )
-    try:
-        if request.content_type == schemas.JSON:
-            return await request.json()
-        body = await request.post()
-    except web.HTTPRequestEntityTooLarge:
-        raise RequestError(
-            web.HTTPRequestEntityTooLarge.status_code,
-            "The body has more bytes than the server takes; send fewer photos, or smaller ones.",
-            {},
-        ) from None
-    except Exception:  # noqa: BLE001 - aiohttp raises anything at all for a malformed body
-        raise RequestError(
-            web.HTTPBadRequest.status_code,
-            "The body cannot be read: send a form (multipart/form-data or urlencoded) or JSON.",
-            {},
-        ) from None
-
-    _refuse_photos_that_nobody_reads(body)
-    return body
-
-
-def _refuse_photos_that_nobody_reads(body: Any) -> None:
-    """Refuse a second photo under one name, which DEEPaaS drops, and a sixth one."""
-    for name in filter(re.compile(r"data\d*").fullmatch, set(body)):
-        count = len(body.getall(name))
-        if count > 1 or name not in schemas.PHOTO_FIELDS:
-            rule = (
-                f"Send each photo under a name of its own, of {', '.join(schemas.PHOTO_FIELDS)}: "
-                f"{name!r} came {count} time{'s' if count > 1 else ''}."
-            )
-            status = web.HTTPUnprocessableEntity.status_code
-            raise RequestError(status, rule, {name: [rule]})
-
-
-@aiohttpparser.parser.error_handler  # type: ignore[untyped-decorator]
-async def _refuse(error: ValidationError, *_context: Any) -> NoReturn:
-    """What webargs refuses, such as a number out of range, in the form of all other errors."""
-    errors = {
-        name: [f"{rule} {_came(error.data, name)} came." for rule in _rules(messages)]
-        for name, messages in error.messages_dict.items()
-    }
-    sentence = " ".join(f"{name}: {rule}" for name, rules in errors.items() for rule in rules)
-    raise RequestError(web.HTTPUnprocessableEntity.status_code, sentence, errors)
-
-
-def _rules(messages: Any) -> list[str]:
-    """The sentences in marshmallow's messages; those of lists are nested by position."""
-    if isinstance(messages, dict):
-        return [rule for inner in messages.values() for rule in _rules(inner)]
-    return [str(message) for message in messages]
-
-
-def _came(data: Any, name: str) -> str:
-    value = data.get(name)
-    values = value if isinstance(value, list) else [value]
-    is_file = any(isinstance(item, web.FileField) for item in values)
-    return "A file" if is_file else reprlib.repr(value)

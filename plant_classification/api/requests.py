@@ -1,0 +1,177 @@
+"""How DEEPaaS reads a request here, and what it answers where one cannot be used.
+
+Importing the module changes the parser of webargs, which reads the arguments of every request.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import reprlib
+import uuid
+from typing import Any, NoReturn
+
+from aiohttp import web
+from marshmallow import ValidationError, fields
+from webargs import aiohttpparser
+from webargs.core import get_value, missing
+
+from plant_classification import schemas
+
+# What webargs calls "form" is read by _from_body, JSON as well.
+aiohttpparser.parser.locations = ("querystring", "form")
+
+
+class RequestError(web.HTTPException):
+    """An error as HTTP; it survives pickling, since DEEPaaS hands it from one process to another.
+
+    Args:
+        status: The HTTP status.
+        message: One sentence.
+        errors: Rules that were broken, by argument.
+        retry_after: Seconds until the same request is worth another try.
+        request_id: What the server's log calls the request.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        errors: dict[str, list[str]],
+        retry_after: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        self.status_code = status
+        request_id = request_id or uuid.uuid4().hex
+        self._arguments = (status, message, errors, retry_after, request_id)
+        body = {"status": "error", "message": message, "errors": errors, "request_id": request_id}
+        super().__init__(
+            text=json.dumps(body),
+            content_type="application/json",
+            headers=None if retry_after is None else {"Retry-After": str(retry_after)},
+        )
+        self.message = message
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._arguments
+
+
+AS_JSON = "x-json"
+"""What marks an argument that may come as JSON in a string too, as the old service took it."""
+
+
+def plain(value: Any, field: fields.Field) -> Any:
+    """The value of an argument as its field reads it.
+
+    Where the field has the mark ``AS_JSON``, a value may be JSON in a string; one that is empty or
+    null is not given; and a list or an object is handed to a field of text as JSON.
+    """
+    if not field.metadata.get(AS_JSON):
+        return value
+    inner = _from_json(value) if isinstance(value, str) else value
+    if inner in (None, ""):
+        return missing
+    if isinstance(field, fields.Str) and not isinstance(inner, str):
+        return _as_json(value) if isinstance(value, (bool, int, float, list, dict)) else value
+    return inner
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _as_json(value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return repr(type(value))  # which is no JSON, and is refused as such
+
+
+@aiohttpparser.parser.location_handler("querystring")  # type: ignore[untyped-decorator]
+def _from_query(request: web.Request, name: str, field: fields.Field) -> Any:
+    return plain(get_value(request.query, name, field), field)
+
+
+@aiohttpparser.parser.location_handler("form")  # type: ignore[untyped-decorator]
+async def _from_body(request: web.Request, name: str, field: fields.Field) -> Any:
+    """An argument from the body of its own request.
+
+    webargs 5.5 keeps bodies in the parser, where those of requests beside it find them.
+    """
+    if "body" not in request:
+        request["body"] = await _read_body(request)
+    return plain(get_value(request["body"], name, field), field)
+
+
+async def _read_body(request: web.Request) -> Any:
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":  # a few bytes could become gigabytes
+        raise RequestError(
+            web.HTTPUnsupportedMediaType.status_code,
+            f"The body comes as {encoding[:40]!r}; send it as it is, without Content-Encoding.",
+            {},
+        )
+    try:
+        if request.content_type == schemas.JSON:
+            return await request.json()
+        body = await request.post()
+    except web.HTTPRequestEntityTooLarge:
+        raise RequestError(
+            web.HTTPRequestEntityTooLarge.status_code,
+            "The body has more bytes than the server takes; send fewer photos, or smaller ones.",
+            {},
+        ) from None
+    except Exception:  # noqa: BLE001 - aiohttp raises anything at all for a malformed body
+        raise RequestError(
+            web.HTTPBadRequest.status_code,
+            "The body cannot be read: send a form (multipart/form-data or urlencoded) or JSON.",
+            {},
+        ) from None
+
+    _refuse_photos_that_nobody_reads(body)
+    return body
+
+
+def _refuse_photos_that_nobody_reads(body: Any) -> None:
+    """Refuse a second photo under one name, which DEEPaaS drops, and a sixth one."""
+    for name in filter(re.compile(r"data\d*").fullmatch, set(body)):
+        count = len(body.getall(name))
+        if count > 1 or name not in schemas.PHOTO_FIELDS:
+            rule = (
+                f"Send each photo under a name of its own, of {', '.join(schemas.PHOTO_FIELDS)}: "
+                f"{name!r} came {count} time{'s' if count > 1 else ''}."
+            )
+            status = web.HTTPUnprocessableEntity.status_code
+            raise RequestError(status, rule, {name: [rule]})
+
+
+@aiohttpparser.parser.error_handler  # type: ignore[untyped-decorator]
+async def _refuse(error: ValidationError, *_context: Any) -> NoReturn:
+    """What webargs refuses, such as a number out of range, in the form of all other errors."""
+    errors = {
+        name: [f"{rule} {_came(error.data, name)} came." for rule in _rules(messages)]
+        for name, messages in error.messages_dict.items()
+    }
+    sentence = " ".join(f"{name}: {rule}" for name, rules in errors.items() for rule in rules)
+    raise RequestError(web.HTTPUnprocessableEntity.status_code, sentence, errors)
+
+
+def _rules(messages: Any) -> list[str]:
+    """The sentences in marshmallow's messages; those of lists are nested by position."""
+    if isinstance(messages, dict):
+        return [rule for inner in messages.values() for rule in _rules(inner)]
+    return [str(message) for message in messages]
+
+
+def _came(data: Any, name: str) -> str:
+    value = data.get(name)
+    values = value if isinstance(value, list) else [value]
+    is_file = any(isinstance(item, web.FileField) for item in values)
+    return "A file" if is_file else reprlib.repr(value)

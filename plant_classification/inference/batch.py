@@ -1,0 +1,161 @@
+"""Many photos through the engine: decoded in threads beside it, one bad photo never the end."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant_classification import photos
+from plant_classification.data import Records
+from plant_classification.errors import ModelFolderError, PlantClassificationError
+from plant_classification.inference.engine import Engine, processors
+from plant_classification.photos.preprocessing import Preprocessing
+from plant_classification.settings import Settings
+
+WAITING = 8
+"""Photos that are decoded ahead of the engine, for each processor."""
+
+Tell = Callable[[int, int], None]
+"""Is told how many photos are done, and how many there are."""
+
+Views = Callable[[int, NDArray[np.uint8]], NDArray[np.uint8]]
+"""Makes, of a photo's index and its pixels, what the network sees: ``uint8 (V, size, size, 3)``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Looks:
+    """What the network says of photos, in their order; zeros where one cannot be read.
+
+    Attributes:
+        logits: ``float32 (N, labels)``.
+        features: ``float32 (N, D)``, the last feature map, averaged over the picture.
+        readable: ``bool (N,)``.
+        faults: Index and sentence of each photo that cannot be read.
+    """
+
+    logits: NDArray[np.float32]
+    features: NDArray[np.float32]
+    readable: NDArray[np.bool_]
+    faults: tuple[tuple[int, str], ...]
+
+
+def look(
+    engine: Engine,
+    preprocessing: Preprocessing,
+    records: Records,
+    settings: Settings,
+    tell: Tell = lambda done, total: None,
+) -> Looks:
+    """Look at photos as they are served.
+
+    Args:
+        engine: The network; one that is compiled ``for_many`` is faster.
+        preprocessing: Its rule.
+        records: The photos.
+        settings: For the limits of photos.
+        tell: Is told how far it is.
+
+    Raises:
+        ModelFolderError: The network answers with NaN or infinity.
+    """
+    logits = np.zeros((len(records), engine.label_count), np.float32)
+    features = np.zeros((len(records), engine.feature_count), np.float32)
+
+    def take(index: int, _view: int, row: NDArray[np.float32], mean: NDArray[np.float32]) -> None:
+        logits[index], features[index] = row, mean
+
+    served = partial(_served, preprocessing)
+    faults = look_at_views(engine, preprocessing, records, settings, served, take, tell)
+    readable = np.ones(len(records), np.bool_)
+    readable[[index for index, _ in faults]] = False
+    return Looks(logits, features, readable, faults)
+
+
+def look_at_views(
+    engine: Engine,
+    preprocessing: Preprocessing,
+    records: Records,
+    settings: Settings,
+    views: Views,
+    take: Callable[[int, int, NDArray[np.float32], NDArray[np.float32]], None],
+    tell: Tell = lambda done, total: None,
+) -> tuple[tuple[int, str], ...]:
+    """Look at several views of each photo, which is decoded once.
+
+    Args:
+        engine: The network; one that is compiled ``for_many`` is faster.
+        preprocessing: Its rule: for the scale at which a photo is decoded.
+        records: The photos.
+        settings: For the limits of photos.
+        views: What is looked at, made in several threads.
+        take: Called for each view, one at a time and in any order, with the index of the photo, the
+            number of the view, the logits ``float32 (labels,)``, and the last feature map averaged
+            over the picture ``float32 (D,)``; the arrays are good until it returns.
+        tell: Is told how far it is.
+
+    Returns:
+        Index and sentence of each photo that cannot be read.
+
+    Raises:
+        ModelFolderError: The network answers with NaN or infinity.
+    """
+    faults: list[tuple[int, str]] = []
+
+    def view(index: int) -> NDArray[np.uint8] | str:
+        try:
+            photo = photos.read(
+                records.path(index), settings, shorter_side=preprocessing.shorter_side()
+            )
+        except PlantClassificationError as fault:
+            return fault.message
+        return views(index, photo.pixels)
+
+    def seen() -> Iterator[tuple[tuple[int, int], NDArray[np.uint8]]]:
+        for index, found in enumerate(_ahead(view, len(records))):
+            if isinstance(found, str):
+                faults.append((index, found))
+            else:
+                for number, pixels in enumerate(found):
+                    yield (index, number), pixels
+            tell(index + 1, len(records))
+
+    def judge(
+        place: tuple[int, int], logits: NDArray[np.float32], features: NDArray[np.float32]
+    ) -> None:
+        mean = features.mean(axis=(0, 1))
+        if not np.isfinite(logits).all() or not np.isfinite(mean).all():
+            raise ModelFolderError("The network answers with NaN or infinity; train it anew.")
+        take(*place, logits, mean)
+
+    engine.each(seen(), judge)
+    return tuple(faults)
+
+
+def _served(
+    preprocessing: Preprocessing, _index: int, pixels: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    return preprocessing.apply(pixels)
+
+
+def _ahead(
+    view: Callable[[int], NDArray[np.uint8] | str], count: int
+) -> Iterator[NDArray[np.uint8] | str]:
+    """What is made of each index, in order, in threads that are a little ahead."""
+    waiting: collections.deque[Future[NDArray[np.uint8] | str]] = collections.deque()
+    with ThreadPoolExecutor(processors()) as pool:
+        try:
+            for index in range(count):
+                waiting.append(pool.submit(view, index))
+                if len(waiting) >= WAITING * processors():
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,186 @@
+"""Where a training runs: one device, several GPUs, or several machines that ``TF_CONFIG`` names."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from plant_classification.errors import ArgumentError, TrainingError
+
+CLUSTER_VARIABLE = "TF_CONFIG"
+TASKS = ("chief", "worker")
+SECONDS_TO_GATHER = 600.0
+SECONDS_BETWEEN_CALLS = 1.0
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+)
+"""What TensorFlow raises in a worker when another one is gone."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Distribution:
+    """The devices and workers of a training.
+
+    Attributes:
+        strategy: TensorFlow's; the network is made in its scope.
+        worker: This process among them, from 0 up; 0, the chief, alone writes.
+        workers: Processes that train together.
+    """
+
+    strategy: Any
+    worker: int = 0
+    workers: int = 1
+
+    @property
+    def chief(self) -> bool:
+        """Whether this is the worker that writes."""
+        return self.worker == 0
+
+    @property
+    def replicas(self) -> int:
+        """Devices that train together, over all workers."""
+        return int(self.strategy.num_replicas_in_sync)
+
+    def spread(self, batches: Any) -> Any:
+        """What gives each device of this worker its part of every batch.
+
+        Args:
+            batches: A ``tf.data.Dataset`` of this worker's batches, of one size.
+        """
+        local = self.replicas // self.workers
+        if local > 1:
+            size = tf.nest.flatten(batches.element_spec)[0].shape[0]
+            batches = batches.rebatch(size // local, drop_remainder=True)
+        return self.strategy.distribute_datasets_from_function(lambda _: batches)
+
+    def summed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The sum of all workers' arrays; every worker must call it, and gets the same."""
+        if self.workers == 1:
+            return values
+        local = self.replicas // self.workers
+
+        def of_replica(context: Any) -> Any:
+            first = context.replica_id_in_sync_group % local == 0
+            return tf.constant(values if first else np.zeros_like(values))
+
+        everywhere = self.strategy.experimental_distribute_values_from_function(of_replica)
+        return np.asarray(self.strategy.reduce(tf.distribute.ReduceOp.SUM, everywhere, axis=None))
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """A block in which the loss of another worker is a sentence.
+
+        Raises:
+            TrainingError: Another worker has ended.
+        """
+        try:
+            yield
+        except LOST as error:
+            if self.workers == 1:
+                raise
+            raise TrainingError(
+                f"Another worker of this training has ended, so worker {self.worker} of "
+                f"{self.workers} ends too; see why there, then start all of them again with "
+                "--resume."
+            ) from error
+
+
+def choose() -> Distribution:
+    """The machines of ``TF_CONFIG``, else all GPUs, else the one device that there is.
+
+    Call it before anything else of TensorFlow runs in the process. Machines wait for each other.
+
+    Raises:
+        ArgumentError: ``TF_CONFIG`` cannot be used.
+        TrainingError: Another machine does not answer.
+    """
+    addresses, worker = _cluster()
+    workers = len(addresses)
+    if workers > 1:
+        gather(addresses, worker, SECONDS_TO_GATHER)
+        with Distribution(None, worker, workers).together():
+            strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        return Distribution(strategy, worker, workers)
+    if len(tf.config.list_physical_devices("GPU")) > 1:
+        return Distribution(tf.distribute.MirroredStrategy())
+    return Distribution(tf.distribute.get_strategy())
+
+
+def gather(addresses: Sequence[str], worker: int, seconds: float) -> None:
+    """Wait until all workers are there: TensorFlow itself would wait for an hour, deaf to Ctrl-C.
+
+    Args:
+        addresses: ``host:port`` of all workers.
+        worker: This one among them; it listens meanwhile.
+        seconds: After which it is given up.
+
+    Raises:
+        TrainingError: Some did not answer in time, or this one cannot listen.
+    """
+    end = time.monotonic() + seconds
+    missing = [address for address in addresses if address != addresses[worker]]
+    try:
+        with socket.create_server(("", _split(addresses[worker])[1])):
+            while missing and time.monotonic() < end:
+                missing = [address for address in missing if not _answers(address)]
+                time.sleep(SECONDS_BETWEEN_CALLS if missing else 0)
+    except OSError as fault:
+        raise TrainingError(
+            f"Worker {worker} cannot listen at {addresses[worker]} of {CLUSTER_VARIABLE}: "
+            f"{fault.strerror}."
+        ) from None
+    if missing:
+        raise TrainingError(
+            f"No worker answers at {', '.join(missing)} of {CLUSTER_VARIABLE} within "
+            f"{seconds:g} seconds; start all workers at about the same time."
+        )
+
+
+def _answers(address: str) -> bool:
+    try:
+        socket.create_connection(_split(address), timeout=SECONDS_BETWEEN_CALLS).close()
+    except OSError:
+        return False
+    return True
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _cluster() -> tuple[list[str], int]:
+    """The addresses of all workers, and which of them this is; none without ``TF_CONFIG``."""
+    text = os.environ.get(CLUSTER_VARIABLE, "").strip()
+    if not text:
+        return [], 0
+    try:
+        content = json.loads(text)
+        cluster, task = content["cluster"], content["task"]
+        tasks = [(kind, n) for kind in TASKS for n in range(len(cluster.get(kind, ())))]
+        addresses = [cluster[kind][n] for kind, n in tasks]
+        for address in addresses:
+            _split(address)
+        return addresses, tasks.index((task["type"], task["index"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise ArgumentError(
+            f"{CLUSTER_VARIABLE} cannot be used ({fault!r}); it must be of the form "
+            '{"cluster": {"worker": ["host:port", "host:port"]}, '
+            '"task": {"type": "worker", "index": 0}}.',
+            field=CLUSTER_VARIABLE,
+        ) from None

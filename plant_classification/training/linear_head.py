@@ -1,0 +1,253 @@
+"""The last layer of a network, fitted on features: multinomial logistic regression.
+
+The features are whitened first by the covariance within the labels, of which a share is replaced by
+a multiple of the identity (Ledoit and Wolf 2004): so the minimum is round, some passes of
+stochastic gradient descent with Nesterov's momentum come near it, and the penalty on the weights
+counts each direction by what it tells.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant_classification.data.splitting import folds
+from plant_classification.trust.calibration import fit_temperature, probabilities
+from plant_classification.trust.feature_statistics import FeatureStatistics
+
+SHRINKAGES = (0.3, 0.6, 1.0)
+"""Shares that are tried."""
+
+FOLDS = 3
+MOST_PHOTOS_IN_FOLDS = 5000
+
+PENALTY = 0.02
+EPOCHS = 5
+LEAST_STEPS = 100
+BATCHES = (256, 1024)
+LEARNING_RATE = 0.1
+MOMENTUM = 0.9
+BLOCK = 4096
+SMALL = 32
+LEAST_VARIANCE = 1e-12
+LEAST_PROBABILITY = 1e-12
+MOST_BELOW = 60.0
+"""How far a logit can lie below the largest before its probability is as good as none: smaller ones
+would be denormal numbers, with which processors compute a hundred times slower."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelWeights:
+    """What makes some labels count otherwise than others, each ``float32 (L,)``.
+
+    Attributes:
+        weights: Factor of the loss of a label's photos; mean 1 over the photos.
+        offsets: Added to the logits while the head is fitted, and not later (Menon et al. 2021).
+    """
+
+    weights: NDArray[np.float32]
+    offsets: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls, counts: NDArray[np.integer], *, balanced: bool, adjustment: float
+    ) -> LabelWeights:
+        """For the options of a training.
+
+        Args:
+            counts: ``(L,)``, photos of each label.
+            balanced: Whether each label counts as much as any other that has photos.
+            adjustment: Factor of the logarithm of each label's share.
+        """
+        there = np.maximum(counts, 1)
+        weights = np.ones(len(counts), np.float32)
+        if balanced:
+            weights = np.float32(counts.sum() / (np.count_nonzero(counts) * there))
+        return cls(weights, np.float32(adjustment * np.log(there / max(1, counts.sum()))))
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """The logits of features: ``features @ kernel + bias``.
+
+    Attributes:
+        kernel: ``float32 (D, L)``.
+        bias: ``float32 (L,)``.
+    """
+
+    kernel: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    def __call__(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Logits ``float32 (N, L)`` of features ``(N, D)``."""
+        return np.asarray(features.astype(np.float32) @ self.kernel + self.bias)
+
+
+@dataclasses.dataclass(frozen=True)
+class Whitening:
+    """``(features - mean) @ matrix``, whose components have a mean square of about 1.
+
+    Attributes:
+        mean: ``float32 (D,)``.
+        matrix: ``float32 (D, D)``.
+    """
+
+    mean: NDArray[np.float32]
+    matrix: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, statistics: FeatureStatistics, shrinkage: float) -> Whitening:
+        """Of the covariance within the labels, shrunk."""
+        size = len(statistics.covariance)
+        shares = np.float32(statistics.counts / max(1, statistics.counts.sum()))
+        mean = shares @ statistics.means
+        variance = max(float(np.trace(statistics.covariance)) / size, LEAST_VARIANCE)
+        shrunk = (1 - shrinkage) * statistics.covariance
+        shrunk[np.diag_indices(size)] += shrinkage * variance
+        matrix = _inverse(np.linalg.cholesky(shrunk)).T
+        between = shares @ (((statistics.means - mean) @ matrix) ** 2).sum(axis=1)
+        return cls(mean, matrix * np.sqrt(size / (size + between)))
+
+    def __call__(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Whitened features ``float32 (N, D)``."""
+        return np.asarray((features.astype(np.float32) - self.mean) @ self.matrix)
+
+    def head(self, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> Head:
+        """The head for features as they were, of one for whitened features."""
+        unwhitened = self.matrix @ kernel
+        return Head(unwhitened, bias - self.mean @ unwhitened)
+
+
+def _inverse(lower: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of a lower triangular matrix, by halves: five times as fast as without its zeros in mind."""
+    half = len(lower) // 2
+    if half < SMALL:
+        return np.asarray(np.linalg.inv(lower))
+    inverse = np.zeros_like(lower)
+    inverse[:half, :half] = _inverse(lower[:half, :half])
+    inverse[half:, half:] = _inverse(lower[half:, half:])
+    inverse[half:, :half] = -inverse[half:, half:] @ lower[half:, :half] @ inverse[:half, :half]
+    return inverse
+
+
+def choose_shrinkage(
+    features: NDArray[np.floating],
+    labels: NDArray[np.int32],
+    groups: NDArray[np.int64],
+    weighted: LabelWeights,
+    seed: int,
+) -> float:
+    """The shrinkage with the smallest log-loss on photos held back, fold by fold.
+
+    A head learns from all views of the other photos, and is judged on the first view, at the
+    temperature that is best for it, as the model's will be.
+
+    Args:
+        features: ``(N, V, D)``, of the views of each photo.
+        labels: ``(N,)``, the index of each photo's label.
+        groups: ``(N,)``, a number for each photo, the same for those that stay together.
+        weighted: How the labels count.
+        seed: Of what is held back, and of 5,000 photos that are drawn where there are more.
+
+    Returns:
+        One of ``SHRINKAGES``.
+    """
+    if len(labels) > MOST_PHOTOS_IN_FOLDS:
+        random = np.random.default_rng(seed)
+        some = np.sort(random.choice(len(labels), MOST_PHOTOS_IN_FOLDS, replace=False))
+        features, labels, groups = features[some], labels[some], groups[some]
+    losses = dict.fromkeys(SHRINKAGES, 0.0)
+    parts = folds(labels, groups, FOLDS, seed)
+    for fold in range(FOLDS):
+        learnt = parts != fold
+        there = np.bincount(labels[learnt], minlength=len(weighted.weights)) > 0
+        held = ~learnt & there[labels]
+        if not held.any():
+            continue
+        known = features[learnt].reshape(-1, features.shape[-1])
+        truth = np.repeat(labels[learnt], features.shape[1])
+        statistics = FeatureStatistics.of(known, truth, len(weighted.weights))
+        for shrinkage in SHRINKAGES:
+            whitening = Whitening.of(statistics, shrinkage)
+            head = whitening.head(*_descend(whitening(known), truth, weighted, seed))
+            losses[shrinkage] += _loss(head(features[held, 0]), labels[held], weighted)
+    return min(SHRINKAGES, key=lambda shrinkage: losses[shrinkage])
+
+
+def _loss(
+    logits: NDArray[np.float32], labels: NDArray[np.int32], weighted: LabelWeights
+) -> float:
+    """The weighted log-losses' sum, at the temperature that is best."""
+    shares = probabilities(logits, fit_temperature(logits, labels))
+    right = np.take_along_axis(shares, labels[:, np.newaxis], axis=1)[:, 0]
+    return float(-weighted.weights[labels] @ np.log(np.maximum(right, LEAST_PROBABILITY)))
+
+
+def fit_head(
+    features: NDArray[np.floating],
+    labels: NDArray[np.int32],
+    statistics: FeatureStatistics,
+    shrinkage: float,
+    weighted: LabelWeights,
+    seed: int,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> Head:
+    """Fit a head.
+
+    Args:
+        features: ``(N, D)``; whitened in place, so that they need no room twice.
+        labels: ``(N,)``, the index of each one's label.
+        statistics: Of these features.
+        shrinkage: In (0, 1].
+        weighted: How the labels count.
+        seed: Of the order in which the features are seen.
+        tell: Is told how many steps are done, and how many there are.
+    """
+    whitening = Whitening.of(statistics, shrinkage)
+    for start in range(0, len(features), BLOCK):
+        features[start : start + BLOCK] = whitening(features[start : start + BLOCK])
+    return whitening.head(*_descend(features, labels, weighted, seed, tell))
+
+
+def _descend(
+    features: NDArray[np.floating],
+    labels: NDArray[np.int32],
+    weighted: LabelWeights,
+    seed: int,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Kernel and bias near the smallest penalised log-loss, for whitened features."""
+    random = np.random.default_rng(seed)
+    batch = min(len(features), int(np.clip(len(features) // BATCHES[0], *BATCHES)))
+    steps = max(LEAST_STEPS, -(-EPOCHS * len(features) // batch))
+    kernel = np.zeros((features.shape[1], len(weighted.weights)), np.float32)
+    bias = np.zeros(len(weighted.weights), np.float32)
+    velocities = np.zeros_like(kernel), np.zeros_like(bias)
+    order = np.zeros(0, np.int64)
+    for step in range(steps):
+        if len(order) < batch:
+            order = np.concatenate([order, random.permutation(len(features))])
+        rows, order = np.sort(order[:batch]), order[batch:]
+        x, truth = features[rows].astype(np.float32), labels[rows]
+        errors = _softmax(x @ kernel + bias + weighted.offsets)
+        errors[np.arange(batch), truth] -= 1
+        errors *= weighted.weights[truth][:, np.newaxis] / batch
+        rate = np.float32(LEARNING_RATE * (1 - step / steps))
+        gradients = x.T @ errors + np.float32(PENALTY) * kernel, errors.sum(axis=0)
+        for value, velocity, gradient in zip((kernel, bias), velocities, gradients, strict=True):
+            velocity *= MOMENTUM
+            velocity += gradient
+            value -= rate * (gradient + np.float32(MOMENTUM) * velocity)
+        tell(step + 1, steps)
+    return kernel, bias
+
+
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    logits -= logits.max(axis=1, keepdims=True)
+    np.maximum(logits, -MOST_BELOW, out=logits)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=1, keepdims=True)
+    return logits

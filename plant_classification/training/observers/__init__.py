@@ -1,0 +1,71 @@
+"""Who looks at a training while it runs: progress.json, TensorBoard, MLflow, and the caller.
+
+What they write lies in ``<trainings_dir>/<name>``, beside what the training keeps to go on, and
+stays there when that is gone. One that fails with nothing to go on from leaves nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from plant_classification.settings import Settings
+from plant_classification.training.config import TrainingConfig
+from plant_classification.training.observers.mlflow import logged_in_mlflow
+from plant_classification.training.observers.progress_file import PROGRESS, written_to_file
+from plant_classification.training.observers.tensorboard import shown_in_tensorboard
+from plant_classification.training.progress import Observer, Progress
+from plant_classification.training.work_folder import claimed
+
+__all__ = ["PROGRESS", "Warn", "observing"]
+
+Warn: TypeAlias = Callable[[str], None]
+"""Takes a sentence about what cannot be shown; the training goes on."""
+
+
+@contextlib.contextmanager
+def observing(
+    config: TrainingConfig, settings: Settings, warn: Warn, *callers: Observer
+) -> Iterator[Observer]:
+    """What a training is to tell its progress to, until the block ends; it hands it on to all.
+
+    The training's folder is held by this process meanwhile. Of several workers the chief alone
+    holds and writes it.
+
+    Args:
+        config: The options, with a name.
+        settings: For ``trainings_dir``, and for ``models_dir``, where the block puts the model.
+        warn: Told once of each observer that cannot look.
+        callers: Observers of the caller's own.
+
+    Raises:
+        ArgumentError: A training of that name is running.
+        TrainingError: progress.json cannot be written.
+    """
+    work = settings.trainings_dir / str(config.name)
+    model = settings.models_dir / str(config.name)
+    observers = list(callers)
+    with contextlib.ExitStack() as stack:
+        if _is_chief():
+            stack.enter_context(claimed(work))
+            observers += [
+                stack.enter_context(written_to_file(work, model)),
+                stack.enter_context(shown_in_tensorboard(work, config, warn)),
+                stack.enter_context(logged_in_mlflow(config, model, warn)),
+            ]
+
+        def observe(progress: Progress) -> None:
+            for observer in observers:
+                observer(progress)
+
+        yield observe
+
+
+def _is_chief() -> bool:
+    if not os.environ.get("TF_CONFIG", "").strip():
+        return True
+    from plant_classification.training.distribution import _place
+
+    return _place()[0] == 0

@@ -1,0 +1,132 @@
+"""What a training starts from: a model, the weights of ImageNet, or nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from plant_classification.errors import ArgumentError, PlantClassificationError
+from plant_classification.models import ModelFolder, find_model, read_model, ready
+from plant_classification.models.folder import KERAS_WEIGHTS
+from plant_classification.photos.preprocessing import Preprocessing
+from plant_classification.settings import Settings
+from plant_classification.training.config import TrainingConfig
+
+FAST = "fast"
+IMAGENET, NOTHING = "imagenet", "none"
+DEFAULT_NETWORKS = {"normal": "xception", FAST: "efficientnet_lite0"}
+WEIGHT_SUFFIXES = (".h5", ".pth")
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """What a training starts from.
+
+    Attributes:
+        architecture: Name in the registry of networks.
+        preprocessing: How the network will want its photos.
+        model: The model whose weights are taken, or None.
+        file: A file of ImageNet weights, or None for those that are published.
+        words: The same for people and for the record: ``imagenet``, ``starter 0f3a...``.
+    """
+
+    architecture: str
+    preprocessing: Preprocessing
+    model: ModelFolder | None
+    file: Path | None
+    words: str
+
+    @property
+    def is_imagenet(self) -> bool:
+        """Whether the weights of ImageNet are taken."""
+        return self.words.startswith(IMAGENET)
+
+
+def find_start(config: TrainingConfig, settings: Settings) -> Start:
+    """Find what the options ``init``, ``modelname`` and ``image_size`` ask for.
+
+    Raises:
+        ArgumentError: There is no such network, model or file, they contradict each other, or what
+            is needed is not installed.
+    """
+    found = _start(config, settings)
+    rule = found.preprocessing
+    changed = dataclasses.replace(
+        rule,
+        size=config.image_size or rule.size,
+        mean=_ordered(config.mean_RGB, rule) or rule.mean,
+        scale=_ordered(config.std_RGB, rule) or rule.scale,
+    )
+    if config.mode == FAST and changed != rule:
+        raise ArgumentError(
+            "image_size, mean_RGB and std_RGB belong to the network, which fast mode does not "
+            "change: leave them out, or use mode 'normal'.",
+            field="mode",
+        )
+    return dataclasses.replace(found, preprocessing=changed)
+
+
+def _start(config: TrainingConfig, settings: Settings) -> Start:
+    init = config.init
+    if init == NOTHING and config.mode == FAST:
+        raise ArgumentError(
+            "Fast mode trains the head alone: init must be 'imagenet', 'starter' or a model.",
+            field="init",
+        )
+    is_file = init.endswith(WEIGHT_SUFFIXES)
+    if is_file and not Path(init).is_file():
+        raise ArgumentError(f"init names the file {init}, which is not there.", field="init")
+    if is_file or init in (IMAGENET, NOTHING):
+        name = (config.modelname or DEFAULT_NETWORKS[config.mode]).lower()
+        words = f"{IMAGENET} ({init})" if is_file else init
+        file = Path(init) if is_file else None
+        return Start(name, _preprocessing_of(name), None, file, words)
+    model = _model(init, settings)
+    if config.modelname and config.modelname.lower() != model.architecture:
+        raise ArgumentError(
+            f"modelname is {config.modelname!r}, but {init} is a {model.architecture}; "
+            "leave modelname out, or start from something else.",
+            field="modelname",
+        )
+    if config.mode != FAST and KERAS_WEIGHTS not in model.files:
+        raise ArgumentError(
+            f"Model {model.name!r} has no weights for Keras ({KERAS_WEIGHTS}), as models of the "
+            "old service have none: use it in fast mode, or start from 'imagenet'.",
+            field="init",
+        )
+    words = f"{model.name} {model.version}"
+    return Start(model.architecture, model.preprocessing, model, None, words)
+
+
+def _model(name: str, settings: Settings) -> ModelFolder:
+    try:
+        if "/" in name or name in (".", ".."):
+            return ready(read_model(Path(name).resolve()), settings)
+        return ready(find_model(name, settings.models_dir), settings)
+    except PlantClassificationError as fault:
+        raise ArgumentError(f"init: {fault}", field="init") from None
+
+
+def _preprocessing_of(architecture: str) -> Preprocessing:
+    try:
+        from plant_classification.networks import find_architecture
+    except ModuleNotFoundError as missing:
+        raise ArgumentError(
+            f"Only a model can be the start without TensorFlow ({missing.name} is missing): "
+            "init must be 'starter' or a model in fast mode, or install it: "
+            "pip install 'plant-classification[train]'.",
+            field="init",
+        ) from None
+    try:
+        return find_architecture(architecture).preprocessing
+    except ArgumentError as fault:
+        raise ArgumentError(f"modelname: {fault}", field="modelname") from None
+
+
+def _ordered(
+    rgb: tuple[float, float, float] | None, rule: Preprocessing
+) -> tuple[float, float, float] | None:
+    if rgb is None or rule.channels == "RGB":
+        return rgb
+    red, green, blue = rgb
+    return blue, green, red

@@ -1,0 +1,136 @@
+"""What the features of the training photos were like: a mean for each label, one covariance.
+
+That is the model of linear discriminant analysis (Fisher 1936): each label a Gaussian around its
+mean, all of the same shape.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 1024
+LEAST_VARIANCE = 1e-12
+ARRAYS = ("means", "counts", "variances", "correlations")
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureStatistics:
+    """Features as one Gaussian for each label, all with the same covariance.
+
+    Attributes:
+        means: ``float32 (L, D)``; zeros for a label without photos.
+        counts: ``int64 (L,)``, photos of each label.
+        covariance: ``float32 (D, D)``, of the features about the mean of their label.
+    """
+
+    means: NDArray[np.float32]
+    counts: NDArray[np.int64]
+    covariance: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls, features: NDArray[np.floating], labels: NDArray[np.integer], label_count: int
+    ) -> FeatureStatistics:
+        """Describe features, which are read once, block by block; sums of blocks are float64.
+
+        Args:
+            features: ``(N, D)``, finite.
+            labels: ``(N,)``, the index of each one's label.
+            label_count: Number of labels.
+        """
+        counts = np.bincount(labels, minlength=label_count)
+        sums = np.zeros((label_count, features.shape[1]))
+        products = np.zeros((features.shape[1],) * 2)
+        # About a place among them, so that float32 is enough within a block.
+        origin = features[:BLOCK].mean(axis=0, dtype=np.float32) if len(features) else np.float32(0)
+        for start in range(0, len(features), BLOCK):
+            order = np.argsort(labels[start : start + BLOCK], kind="stable")
+            rows = features[start : start + BLOCK].astype(np.float32)[order] - origin
+            there, first = np.unique(labels[start : start + BLOCK][order], return_index=True)
+            sums[there] += np.add.reduceat(rows, first, dtype=np.float64)
+            products += rows.T @ rows
+        means = sums / np.maximum(counts, 1)[:, np.newaxis]
+        products -= sums.T @ means
+        means[counts > 0] += origin
+        free = max(1, len(features) - np.count_nonzero(counts))
+        return cls(np.float32(means), counts.astype(np.int64), np.float32(products / free))
+
+    def save(self, path: Path) -> None:
+        """Write them: two bytes for each mean and for each pair of features.
+
+        Means and correlations become float16, which moves a mean by up to 0.05 % and a correlation
+        by up to 0.0005.
+
+        Args:
+            path: A name that ends in ``.npz``.
+        """
+        variances = np.maximum(np.diag(self.covariance), LEAST_VARIANCE)
+        scale = np.sqrt(variances)
+        correlations = self.covariance / scale / scale[:, np.newaxis]
+        np.savez(
+            path,
+            means=self.means.astype(np.float16),
+            counts=self.counts,
+            variances=variances,
+            correlations=correlations[np.triu_indices(len(scale), 1)].astype(np.float16),
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> FeatureStatistics:
+        """Read what :meth:`save` wrote; nothing of it is unpickled, nor larger than the file.
+
+        Raises:
+            ValueError: The file cannot be used.
+        """
+        try:
+            with zipfile.ZipFile(path) as archive:
+                if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.filelist):
+                    raise ValueError("it is compressed.")
+            with np.load(path, allow_pickle=False) as arrays:
+                means, counts, variances, correlations = (arrays[name] for name in ARRAYS)
+        except (
+            OSError,
+            KeyError,
+            ValueError,
+            EOFError,
+            MemoryError,
+            NotImplementedError,
+            zipfile.BadZipFile,
+        ) as error:
+            raise ValueError(f"{path} cannot be used: {error}") from None
+        _check(path, means, counts, variances, correlations)
+        size = len(variances)
+        scale = np.sqrt(variances.astype(np.float32))
+        covariance = np.zeros((size, size), np.float32)
+        covariance[np.triu_indices(size, 1)] = correlations
+        covariance += covariance.T
+        np.fill_diagonal(covariance, 1)
+        covariance *= scale
+        covariance *= scale[:, np.newaxis]
+        return cls(means.astype(np.float32), counts.astype(np.int64), covariance)
+
+
+def _check(
+    path: Path,
+    means: NDArray[np.generic],
+    counts: NDArray[np.generic],
+    variances: NDArray[np.generic],
+    correlations: NDArray[np.generic],
+) -> None:
+    size = variances.size
+    fits = (
+        means.shape == (counts.size, size)
+        and counts.ndim == variances.ndim == 1
+        and correlations.shape == (size * (size - 1) // 2,)
+    )
+    floats = (means, variances, correlations)
+    if not fits or counts.dtype.kind != "i" or any(array.dtype.kind != "f" for array in floats):
+        raise ValueError(f"{path} cannot be used: its arrays do not fit each other.")
+    sound = all(np.isfinite(array).all() for array in floats) and (counts >= 0).all()
+    if not sound or (variances <= 0).any() or (np.abs(correlations) > 1.01).any():
+        raise ValueError(f"{path} cannot be used: its arrays hold what statistics cannot be.")
