@@ -1,8 +1,8 @@
 """How fast split files are read and checked: ratios, each of two things measured in one run.
 
 The files have the form of those that Heredia (2017) trained with: 40 hexadecimal digits a photo, a
-blank, and one of 6,182 labels. ``numpy.genfromtxt`` reads the shorter ones alone, for its cost grows
-with the lines; nobody should wait for it.
+blank, and one of 6,182 labels. ``numpy.genfromtxt`` reads the shorter ones alone: its cost grows
+with the lines.
 
 Run it with ``python benchmarks/loader.py`` on a machine that does nothing else. It takes the names
 from the shared data: ``../shared``, or the folder that PLANT_SHARED names.

@@ -144,7 +144,8 @@ class Engine:
             finally:
                 idle.put(request)
 
-        # OpenVINO's own AsyncInferQueue ends the process now and then when it is done with.
+        # The first use of OpenVINO's table of types must not come from two threads: it deadlocks.
+        self._infer(np.zeros(self._request.get_input_tensor().shape, np.uint8))
         running: collections.deque[Future[None]] = collections.deque()
         with ThreadPoolExecutor(count) as pool:
             for name, pixels in photos:

@@ -21,7 +21,7 @@ from plant_classification.training.imagenet_base import imagenet_base
 from plant_classification.training.linear_head import (
     Head,
     LabelWeights,
-    choose_regularisation,
+    choose_shrinkage,
     fit_head,
 )
 from plant_classification.training.progress import Observer, Progress
@@ -63,15 +63,13 @@ def train_fast(
         raise DatasetError(f"{path}: {sentence}")
     labels, views = records.labels[seen], features[seen]
     count = len(dataset.labels)
-    statistics = FeatureStatistics.of(
-        views.reshape(-1, views.shape[-1]), np.repeat(labels, config.views), count
-    )
+    statistics = FeatureStatistics.of(views[:, 0], labels, count)
     weighted = LabelWeights.of(
         np.bincount(labels, minlength=count),
         balanced=config.use_class_weights,
         adjustment=config.logit_adjustment,
     )
-    head = _fitted(config, views, labels, statistics, weighted, observe)
+    head = _fitted(config, views, labels, weighted, observe)
     observe(Progress("exporting"))
     replaced = replace_head(base, head, made)
     return TrainedNetwork(
@@ -87,7 +85,7 @@ def train_fast(
             "photos": int(seen.sum()),
             "options": config.to_dict(),
         },
-        statistics=FeatureStatistics.of(views[:, 0], labels, count),
+        statistics=statistics,
         unreadable=unreadable,
     )
 
@@ -134,23 +132,18 @@ def _fitted(
     config: TrainingConfig,
     views: NDArray[np.float16],
     labels: NDArray[np.int32],
-    statistics: FeatureStatistics,
     weighted: LabelWeights,
     observe: Observer,
 ) -> Head:
+    """The head for all views; they are whitened in place."""
+    photos = np.arange(len(labels))
+    observe(Progress("choosing the regularisation"))
+    shrinkage = choose_shrinkage(views, labels, photos, weighted, config.seed)
+    flat = views.reshape(-1, views.shape[-1])
+    truth = np.repeat(labels, config.views)
+    statistics = FeatureStatistics.of(flat, truth, len(weighted.weights))
+
     def tell(done: int, total: int) -> None:
         observe(Progress("fitting", done, total))
 
-    observe(Progress("choosing the regularisation"))
-    photos = np.arange(len(labels))
-    regularisation = choose_regularisation(views[:, 0], labels, photos, weighted, config.seed)
-    flat = views.reshape(-1, views.shape[-1])
-    return fit_head(
-        flat,
-        np.repeat(labels, config.views),
-        statistics,
-        regularisation,
-        weighted,
-        config.seed,
-        tell,
-    )
+    return fit_head(flat, truth, statistics, shrinkage, weighted, config.seed, tell)

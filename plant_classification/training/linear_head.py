@@ -24,11 +24,11 @@ SHRINKAGES = (0.3, 0.6, 1.0)
 FOLDS = 3
 MOST_PHOTOS_IN_FOLDS = 5000
 
-PENALTY = 0.02
+PENALTY = 0.003
 EPOCHS = 5
 LEAST_STEPS = 100
 BATCHES = (256, 1024)
-LEARNING_RATE = 0.1
+LEARNING_RATE = 0.05
 MOMENTUM = 0.9
 BLOCK = 4096
 SMALL = 32
@@ -52,9 +52,7 @@ class LabelWeights:
     offsets: NDArray[np.float32]
 
     @classmethod
-    def of(
-        cls, counts: NDArray[np.integer], *, balanced: bool, adjustment: float
-    ) -> LabelWeights:
+    def of(cls, counts: NDArray[np.integer], *, balanced: bool, adjustment: float) -> LabelWeights:
         """For the options of a training.
 
         Args:
@@ -177,9 +175,7 @@ def choose_shrinkage(
     return min(SHRINKAGES, key=lambda shrinkage: losses[shrinkage])
 
 
-def _loss(
-    logits: NDArray[np.float32], labels: NDArray[np.int32], weighted: LabelWeights
-) -> float:
+def _loss(logits: NDArray[np.float32], labels: NDArray[np.int32], weighted: LabelWeights) -> float:
     """The weighted log-losses' sum, at the temperature that is best."""
     shares = probabilities(logits, fit_temperature(logits, labels))
     right = np.take_along_axis(shares, labels[:, np.newaxis], axis=1)[:, 0]

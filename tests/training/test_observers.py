@@ -201,9 +201,14 @@ def test_the_caller_sees_what_is_told(settings: Settings) -> None:
 def test_of_several_workers_the_chief_alone_writes(
     settings: Settings, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cluster = {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}
-    for index, writes in ((0, True), (1, False)):
-        task = {"cluster": cluster, "task": {"type": "worker", "index": index}}
+    both = ["127.0.0.1:1", "127.0.0.1:2"]
+    for cluster, kind, index, writes in (
+        ({"worker": both}, "worker", 0, True),
+        ({"worker": both}, "worker", 1, False),
+        ({"chief": both[:1], "worker": both[1:]}, "chief", 0, True),
+        ({"chief": both[:1], "worker": both[1:]}, "worker", 0, False),
+    ):
+        task = {"cluster": cluster, "task": {"type": kind, "index": index}}
         monkeypatch.setenv("TF_CONFIG", json.dumps(task))
         shutil.rmtree(work, ignore_errors=True)
         with observing(config(), settings, print):

@@ -7,6 +7,7 @@ stays there when that is gone. One that fails with nothing to go on from leaves 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
@@ -64,8 +65,13 @@ def observing(
 
 
 def _is_chief() -> bool:
-    if not os.environ.get("TF_CONFIG", "").strip():
-        return True
-    from plant_classification.training.distribution import _place
+    """Whether this is the first worker of ``TF_CONFIG``, or the only one.
 
-    return _place()[0] == 0
+    A ``TF_CONFIG`` that cannot be used is refused by the training itself.
+    """
+    try:
+        content = json.loads(os.environ.get("TF_CONFIG") or "{}")
+        first = "chief" if content["cluster"].get("chief") else "worker"
+        return bool((content["task"]["type"], content["task"]["index"]) == (first, 0))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return True
