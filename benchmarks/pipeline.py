@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from plant_classification.data.augmentation import Augmentation
 from plant_classification.data.pipeline import training_batches
 from plant_classification.data.records import Records
-from plant_classification.settings import load_settings
+from plant_classification.settings import Settings, load_settings
 from plant_classification.training.config import training_options
 
 SIDES = (500, 600)
@@ -38,8 +38,8 @@ QUALITY = 95
 PHOTOS = 64
 SIZE = 224
 BATCH = 16
-STEPS = 40
-ROUNDS = 9
+STEPS = 100
+ROUNDS = 7
 DEFAULT = Augmentation.from_dict(training_options()["train_mode"].default)
 
 
@@ -81,9 +81,8 @@ def ceiling(records: Records, threads: int) -> None:
         pass
 
 
-def changed(records: Records, threads: int, augmentation: Augmentation) -> None:
+def changed(records: Records, settings: Settings, augmentation: Augmentation) -> None:
     """What training takes."""
-    settings = load_settings(threads=threads)
     for _ in training_batches(
         *(records, SIZE, BATCH, augmentation, 0), steps=STEPS, settings=settings
     ):
@@ -101,9 +100,10 @@ def measure(folder: Path) -> list[Figure]:
     """The figures: with the default augmentation, and with none."""
     records = write_photos(folder)
     threads = os.cpu_count() or 1
+    settings = load_settings(threads=threads)
     size = np.mean([records.path(n).stat().st_size for n in range(PHOTOS)])
     calls = [functools.partial(ceiling, records, threads)] + [
-        functools.partial(changed, records, threads, augmentation)
+        functools.partial(changed, records, settings, augmentation)
         for augmentation in (DEFAULT, Augmentation())
     ]
     rounds = [[seconds(call) for call in calls] for _ in range(ROUNDS + 1)][1:]

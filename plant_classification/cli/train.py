@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from plant_classification.cli import options
+from plant_classification.cli.quiet import load_tensorflow
 from plant_classification.errors import ArgumentError, TrainingError
 from plant_classification.settings import Settings, load_settings
 from plant_classification.training.config import (
@@ -94,6 +95,7 @@ def train(
     model stays as it is, and learns new names. The model is then in the models folder.
     """
     from plant_classification.training import run
+    from plant_classification.training.start import FAST, IMAGENET
 
     given: list[tuple[str, Mapping[str, Any]]] = [
         *([(str(config), read_options(config))] if config else []),
@@ -108,6 +110,8 @@ def train(
         raise ArgumentError("--resume goes on with a training by its name: give --name too.")
     settings = load_settings(models_dir=models_dir)
     chosen = run.named(chosen)
+    if chosen.mode != FAST or chosen.init == IMAGENET:
+        load_tensorflow()
     if dry_run:
         _tell(run.outline(chosen, data, settings), chosen)
         return

@@ -77,12 +77,15 @@ def kept_together(records: Records, settings: Settings) -> NDArray[np.int64]:
     Returns:
         ``int64 (N,)``: for each photo the smallest index of its group.
     """
-    pairs = [near_duplicates(thumbnails(records, settings))]
     first: dict[str, int] = {}
-    for index, observation in enumerate(records.observations or ()):
-        if observation is not None and first.setdefault(observation, index) != index:
-            pairs.append(np.array([[first[observation], index]]))
-    return groups_of(len(records), np.concatenate(pairs))
+    same_plant = [
+        (first.setdefault(observation, index), index)
+        for index, observation in enumerate(records.observations or ())
+        if observation is not None
+    ]
+    pairs = np.array(same_plant, np.int64).reshape(-1, 2)
+    alike = near_duplicates(thumbnails(records, settings))
+    return groups_of(len(records), np.concatenate([pairs, alike]))
 
 
 def near_duplicates(compared: Thumbnails) -> NDArray[np.int64]:

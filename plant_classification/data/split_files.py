@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from plant_classification.data.class_files import CLASSES, one_each, read_classes
 from plant_classification.data.files import fault, find_images, others
+from plant_classification.data.line_parsing import whole_keys
 from plant_classification.data.records import SPLITS, TRAIN, Dataset, Records
-from plant_classification.data.split_lines import SplitLines, read_split_lines, whole_keys
+from plant_classification.data.split_lines import SplitLines, read_split_lines
 
 PLACES = (".", "dataset_files", "data/dataset_files")
 TRAIN_FILE = f"{TRAIN}.txt"

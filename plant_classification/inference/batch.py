@@ -50,7 +50,7 @@ def look(
     preprocessing: Preprocessing,
     records: Records,
     settings: Settings,
-    tell: Tell = lambda done, total: None,
+    tell: Tell = lambda _done, _total: None,
 ) -> Looks:
     """Look at photos as they are served.
 
@@ -84,7 +84,7 @@ def look_at_views(
     settings: Settings,
     views: Views,
     take: Callable[[int, int, NDArray[np.float32], NDArray[np.float32]], None],
-    tell: Tell = lambda done, total: None,
+    tell: Tell = lambda _done, _total: None,
 ) -> tuple[tuple[int, str], ...]:
     """Look at several views of each photo, which is decoded once.
 

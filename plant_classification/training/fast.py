@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_classification.data import TRAIN, Dataset
-from plant_classification.data.transforms import augmented
+from plant_classification.data import TRAIN, VALIDATION, Dataset, Records
 from plant_classification.errors import DatasetError
-from plant_classification.inference.batch import look_at_views
+from plant_classification.inference.batch import look
 from plant_classification.inference.engine import Engine
-from plant_classification.models import ModelFolder
 from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
+from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import Settings
-from plant_classification.training.config import TrainingConfig
+from plant_classification.training.config import TrainingConfig, training_options
+from plant_classification.training.extension import (
+    compare,
+    extend_head,
+    joined_labels,
+    read_known,
+)
+from plant_classification.training.features import Seen, features_of
 from plant_classification.training.head_replacement import replace_head
 from plant_classification.training.imagenet_base import imagenet_base
 from plant_classification.training.linear_head import (
@@ -28,6 +36,14 @@ from plant_classification.training.progress import Observer, Progress
 from plant_classification.training.publishing import TrainedNetwork
 from plant_classification.training.start import Start
 from plant_classification.trust.feature_statistics import FeatureStatistics
+
+OF_FULL_TRAINING = (
+    *("epochs", "batch_size", "optimizer", "initial_lr", "backbone_lr", "lr_schedule_mode"),
+    *("lr_step_decay", "lr_step_schedule", "warmup", "weight_decay", "l2_reg", "label_smoothing"),
+    *("ema", "accumulate", "clip_norm", "frozen_batchnorm", "balanced_sampling", "select_by"),
+    *("use_validation", "use_early_stopping", "patience", "cache"),
+)
+"""Options that have no effect in fast mode."""
 
 
 def train_fast(
@@ -43,107 +59,149 @@ def train_fast(
     Args:
         config: The options.
         dataset: The data set.
-        start: The network.
+        start: The network; where ``extend`` is given, that model.
         settings: The settings.
         observe: Is told how far it is.
         made: Where the new network is written.
 
     Raises:
+        ArgumentError: The model to extend cannot be extended.
         DatasetError: A photo cannot be read, and the option ``strict`` is set, or none can.
         ModelFolderError: The network cannot be used.
+        OSError: The network cannot be written.
     """
     base = start.model or imagenet_base(start, settings)
+    known = read_known(base) if config.extend else None
+    labels, places = dataset.labels, np.arange(len(dataset.labels))
+    if known:
+        labels, places = joined_labels(known.labels, dataset.labels)
+    base.file(NETWORK_WEIGHTS)
+    network, rule = base.file(NETWORK), base.preprocessing
+    engine = Engine(network, rule, settings.precision, settings.threads, for_many=True)
     records = dataset.splits[TRAIN]
-    features, faults = _features(config, dataset, base, settings, observe)
-    seen = np.ones(len(records), np.bool_)
-    seen[[index for index, _ in faults]] = False
-    unreadable = tuple((str(records.path(index)), fault) for index, fault in faults)
-    if unreadable and (config.strict or not seen.any()):
-        path, sentence = unreadable[0]
-        raise DatasetError(f"{path}: {sentence}")
-    labels, views = records.labels[seen], features[seen]
-    count = len(dataset.labels)
-    statistics = FeatureStatistics.of(views[:, 0], labels, count)
-    weighted = LabelWeights.of(
-        np.bincount(labels, minlength=count),
-        balanced=config.use_class_weights,
-        adjustment=config.logit_adjustment,
-    )
-    head = _fitted(config, views, labels, weighted, observe)
+    records = dataclasses.replace(records, labels=places[records.labels].astype(np.int32))
+    seen = _seen(config, records, engine, rule, settings, observe)
+    statistics = FeatureStatistics.of(seen.features[:, 0], seen.labels, len(labels))
+    notes = _notes(config)
+    if known:
+        statistics = known.statistics.joined(statistics)
+        head = extend_head(
+            known,
+            seen.features,
+            seen.labels,
+            _weighted(config, statistics),
+            config.seed,
+            _teller("fitting", observe),
+        )
+        held_back = _of_known_labels(dataset, places, len(known.labels))
+        looks = look(engine, rule, held_back, settings, _teller("validating", observe))
+        compared = compare(
+            known, head, looks.features[looks.readable], held_back.labels[looks.readable]
+        )
+        notes.append(str(compared))
+        found = {"extended": start.words, **dataclasses.asdict(compared)}
+    else:
+        groups = _groups(records.take(seen.places))
+        shrinkage, head = _fitted(config, seen, groups, _weighted(config, statistics), observe)
+        found = {"init": start.words, "shrinkage": shrinkage}
     observe(Progress("exporting"))
-    replaced = replace_head(base, head, made)
+    xml, weights = replace_head(base, head, made)
     return TrainedNetwork(
         architecture=base.architecture,
-        preprocessing=base.preprocessing,
-        labels=dataset.labels,
-        network=replaced.network,
-        weights=replaced.weights,
+        preprocessing=rule,
+        labels=labels,
+        network=xml,
+        weights=weights,
         epochs=(),
         training={
             "mode": config.mode,
-            "init": start.words,
-            "photos": int(seen.sum()),
+            **found,
+            "photos": len(seen.labels),
+            "notes": notes,
             "options": config.to_dict(),
         },
         statistics=statistics,
-        unreadable=unreadable,
+        unreadable=tuple((str(records.path(index)), fault) for index, fault in seen.faults),
     )
 
 
-def _features(
+def _seen(
     config: TrainingConfig,
-    dataset: Dataset,
-    base: ModelFolder,
+    records: Records,
+    engine: Engine,
+    rule: Preprocessing,
     settings: Settings,
     observe: Observer,
-) -> tuple[NDArray[np.float16], tuple[tuple[int, str], ...]]:
-    """Features ``(N, views, D)`` of the training photos, the first view as served; and faults."""
-    base.file(NETWORK_WEIGHTS)
-    rule = base.preprocessing
-    engine = Engine(base.file(NETWORK), rule, settings.precision, settings.threads, for_many=True)
-    records = dataset.splits[TRAIN]
-    features = np.zeros((len(records), config.views, engine.feature_count), np.float16)
+) -> Seen:
+    """The features of the training photos."""
+    seen = features_of(
+        engine,
+        rule,
+        records,
+        config.views,
+        config.train_mode,
+        config.seed,
+        settings,
+        _teller("computing features", observe),
+    )
+    if seen.faults and (config.strict or not len(seen.labels)):
+        index, sentence = seen.faults[0]
+        raise DatasetError(f"{records.path(index)}: {sentence}")
+    return seen
 
-    def views(index: int, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        others = [
-            augmented(
-                pixels,
-                rule.size,
-                config.train_mode,
-                np.random.default_rng((config.seed, index, view)),
-            )
-            for view in range(1, config.views)
-        ]
-        return np.stack([rule.apply(pixels)[0], *others])
 
-    def take(
-        index: int, view: int, _logits: NDArray[np.float32], mean: NDArray[np.float32]
-    ) -> None:
-        features[index, view] = mean
-
-    def tell(done: int, total: int) -> None:
-        observe(Progress("computing features", done, total))
-
-    faults = look_at_views(engine, rule, records, settings, views, take, tell)
-    return features, faults
+def _weighted(config: TrainingConfig, statistics: FeatureStatistics) -> LabelWeights:
+    return LabelWeights.of(
+        statistics.counts, balanced=config.use_class_weights, adjustment=config.logit_adjustment
+    )
 
 
 def _fitted(
     config: TrainingConfig,
-    views: NDArray[np.float16],
-    labels: NDArray[np.int32],
+    seen: Seen,
+    groups: NDArray[np.int64],
     weighted: LabelWeights,
     observe: Observer,
-) -> Head:
-    """The head for all views; they are whitened in place."""
-    photos = np.arange(len(labels))
+) -> tuple[float, Head]:
+    """The shrinkage, chosen by folds, and the head; the features are whitened in place."""
     observe(Progress("choosing the regularisation"))
-    shrinkage = choose_shrinkage(views, labels, photos, weighted, config.seed)
-    flat = views.reshape(-1, views.shape[-1])
-    truth = np.repeat(labels, config.views)
-    statistics = FeatureStatistics.of(flat, truth, len(weighted.weights))
+    shrinkage = choose_shrinkage(seen.features, seen.labels, groups, weighted, config.seed)
+    views = seen.features.reshape(-1, seen.features.shape[-1])
+    labels = np.repeat(seen.labels, config.views)
+    tell = _teller("fitting", observe)
+    return shrinkage, fit_head(views, labels, shrinkage, weighted, config.seed, tell)
 
-    def tell(done: int, total: int) -> None:
-        observe(Progress("fitting", done, total))
 
-    return fit_head(flat, truth, statistics, shrinkage, weighted, config.seed, tell)
+def _teller(stage: str, observe: Observer) -> Callable[[int, int], None]:
+    return lambda done, total: observe(Progress(stage, done, total))
+
+
+def _notes(config: TrainingConfig) -> list[str]:
+    """A sentence on the options that were given in vain."""
+    options = training_options()
+    given = [
+        name
+        for name in OF_FULL_TRAINING
+        if getattr(config, name) != options[name].read(options[name].default)
+    ]
+    return [f"Of no effect in fast mode: {', '.join(given)}."] if given else []
+
+
+def _of_known_labels(dataset: Dataset, places: NDArray[np.int64], count: int) -> Records:
+    """The validation photos of labels that are known, with their places among these."""
+    records = dataset.splits.get(VALIDATION) or dataset.splits[TRAIN].take([])
+    truth = places[records.labels]
+    some = records.take(np.flatnonzero(truth < count))
+    return dataclasses.replace(some, labels=truth[truth < count].astype(np.int32))
+
+
+def _groups(records: Records) -> NDArray[np.int64]:
+    """A number for each photo, the same for those of one observation."""
+    first: dict[str, int] = {}
+    return np.array(
+        [
+            index if name is None else first.setdefault(name, index)
+            for index, name in enumerate(records.observations or [None] * len(records))
+        ],
+        np.int64,
+    )

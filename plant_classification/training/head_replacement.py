@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plant_classification.errors import TrainingError
 from plant_classification.models import ModelFolder
@@ -15,26 +16,16 @@ from plant_classification.models.folder import KERAS_WEIGHTS, NETWORK, NETWORK_W
 from plant_classification.openvino import import_openvino
 from plant_classification.training.linear_head import Head
 
-KERAS_HEAD = "layers/dense/vars"
-"""Where Keras 3 keeps the one dense layer of a network of the registry."""
+KERAS_LAYERS = "layers"
+KERAS_HEAD = "dense"
+"""What Keras 3 calls the one dense layer of a network; a second one would be ``dense_1``."""
 HALF = 'element_type="f16"'
 """What network.xml says of weights that are kept as float16."""
+ROOM = 65_536
+"""Bytes that HDF5 takes at most to name two arrays."""
 
 
-@dataclasses.dataclass(frozen=True)
-class ReplacedHead:
-    """A network with another head.
-
-    Attributes:
-        network: network.xml, its .bin beside it.
-        weights: weights.weights.h5 for Keras, or None where the base has none.
-    """
-
-    network: Path
-    weights: Path | None
-
-
-def replace_head(base: ModelFolder, head: Head, made: Path) -> ReplacedHead:
+def replace_head(base: ModelFolder, head: Head, made: Path) -> tuple[Path, Path | None]:
     """Write the network of a model folder with another last layer.
 
     The logits become the mean of the last feature map, times the kernel, plus the bias. What was
@@ -45,22 +36,59 @@ def replace_head(base: ModelFolder, head: Head, made: Path) -> ReplacedHead:
         head: The new last layer.
         made: The folder to write into.
 
+    Returns:
+        network.xml, its .bin beside it; and weights.weights.h5 for Keras, or None where the base
+        has none, or one whose last layer is not a single dense layer on the mean.
+
     Raises:
         ModelFolderError: A file of the base is damaged.
-        TrainingError: Its weights for Keras are not those of a network with one dense layer.
+        OSError: They cannot be written.
     """
     base.file(NETWORK_WEIGHTS)
     source = base.file(NETWORK)
-    path = made / NETWORK
-    import_openvino().save_model(
-        _with_head(source, head), path, compress_to_fp16=HALF in source.read_text("utf-8")
-    )
+    network = made / NETWORK
+    is_half = HALF in source.read_text("utf-8")
+    import_openvino().save_model(_with_head(source, head), network, compress_to_fp16=is_half)
     if KERAS_WEIGHTS not in base.files:
-        return ReplacedHead(path, None)
+        return network, None
     weights = made / KERAS_WEIGHTS
-    shutil.copyfile(base.file(KERAS_WEIGHTS), weights)
-    _rewrite(weights, head)
-    return ReplacedHead(path, weights)
+    return network, weights if _rewrite(base.file(KERAS_WEIGHTS), weights, head) else None
+
+
+def read_head(network: Path) -> Head:
+    """The last layer of a network of ours.
+
+    Args:
+        network: network.xml, its .bin beside it.
+
+    Raises:
+        TrainingError: Its logits are not a matrix times the mean of its last feature map.
+    """
+    openvino = import_openvino()
+    model = openvino.Core().read_model(network)
+    add = model.output("logits").node.input_value(0).get_node()
+    try:
+        product, bias = (port.get_node() for port in add.input_values())
+        mean, kernel = (port.get_node() for port in product.input_values())
+        kinds = [node.get_type_name() for node in (add, product, mean)]
+        is_turned = product.get_attributes()["transpose_b"]
+        found = Head(
+            _constant(kernel).T if is_turned else _constant(kernel), _constant(bias).reshape(-1)
+        )
+    except (ValueError, KeyError, AttributeError, RuntimeError):
+        kinds = []
+    channels = model.output("features").get_partial_shape()[-1].get_length()
+    if kinds != ["Add", "MatMul", "ReduceMean"] or len(found.kernel) != channels:
+        raise TrainingError(
+            f"{network}: the logits are no linear function of the mean of the features."
+        )
+    return Head(np.ascontiguousarray(found.kernel), found.bias)
+
+
+def _constant(node: Any) -> NDArray[np.float32]:
+    if node.get_type_name() == "Convert":  # kept as float16
+        node = node.input_value(0).get_node()
+    return np.asarray(node.get_data(), np.float32)
 
 
 def _with_head(network: Path, head: Head) -> Any:
@@ -68,8 +96,7 @@ def _with_head(network: Path, head: Head) -> Any:
     openvino = import_openvino()
     operations = openvino.opset13
     old = openvino.Core().read_model(network)
-    features = old.output("features")
-    source = features.node.input(0).get_source_output()
+    source = old.output("features").node.input_value(0)
     mean = operations.reduce_mean(source, np.array([1, 2]), keep_dims=False)
     product = operations.matmul(mean, operations.constant(head.kernel), False, False)
     logits = operations.add(product, operations.constant(head.bias)).output(0)
@@ -81,17 +108,25 @@ def _with_head(network: Path, head: Head) -> Any:
     return new
 
 
-def _rewrite(weights: Path, head: Head) -> None:
+def _rewrite(source: Path, target: Path, head: Head) -> bool:
+    """Copy weights for Keras with another dense layer; False if that is not all of the head."""
     import h5py
 
-    with h5py.File(weights, "r+") as file:
-        if KERAS_HEAD not in file or len(file[KERAS_HEAD]) != 2:
-            raise TrainingError(
-                f"The weights for Keras of the base have no single dense layer ({KERAS_HEAD}); "
-                "start from another model."
-            )
-        group = file[KERAS_HEAD]
+    with h5py.File(source) as file:
+        dense = [name for name in file[KERAS_LAYERS] if name.split("_")[0] == KERAS_HEAD]
+        if dense != [KERAS_HEAD]:
+            return False
+        kept = file[KERAS_LAYERS][KERAS_HEAD]["vars"]
+        if len(kept) != 2 or kept["0"].shape[0] != len(head.kernel):
+            return False
+    shutil.copyfile(source, target)
+    with target.open("r+b") as file:  # h5py crashes where a disk is full
+        size = target.stat().st_size + head.kernel.nbytes + head.bias.nbytes + ROOM
+        os.posix_fallocate(file.fileno(), 0, size)
+    with h5py.File(target, "r+") as file:
+        group = file[KERAS_LAYERS][KERAS_HEAD]["vars"]
         for name, values in (("0", head.kernel), ("1", head.bias)):
             kind = group[name].dtype
             del group[name]
             group.create_dataset(name, data=values.astype(kind))
+    return True

@@ -1,9 +1,9 @@
 """The last layer of a network, fitted on features: multinomial logistic regression.
 
-The features are whitened first by the covariance within the labels, of which a share is replaced by
-a multiple of the identity (Ledoit and Wolf 2004): so the minimum is round, some passes of
-stochastic gradient descent with Nesterov's momentum come near it, and the penalty on the weights
-counts each direction by what it tells.
+The features are whitened first, by the covariance within the labels: so the minimum is round, some
+passes of stochastic gradient descent with Nesterov's momentum come near it, and the penalty on the
+weights counts each direction by what it tells. The shrinkage of that covariance is what holds the
+head back where photos are few.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.data.splitting import folds
+from plant_classification.training.whitening import Whitening
 from plant_classification.trust.calibration import fit_temperature, probabilities
 from plant_classification.trust.feature_statistics import FeatureStatistics
 
@@ -31,8 +32,6 @@ BATCHES = (256, 1024)
 LEARNING_RATE = 0.05
 MOMENTUM = 0.9
 BLOCK = 4096
-SMALL = 32
-LEAST_VARIANCE = 1e-12
 LEAST_PROBABILITY = 1e-12
 MOST_BELOW = 60.0
 """How far a logit can lie below the largest before its probability is as good as none: smaller ones
@@ -84,53 +83,6 @@ class Head:
         return np.asarray(features.astype(np.float32) @ self.kernel + self.bias)
 
 
-@dataclasses.dataclass(frozen=True)
-class Whitening:
-    """``(features - mean) @ matrix``, whose components have a mean square of about 1.
-
-    Attributes:
-        mean: ``float32 (D,)``.
-        matrix: ``float32 (D, D)``.
-    """
-
-    mean: NDArray[np.float32]
-    matrix: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, statistics: FeatureStatistics, shrinkage: float) -> Whitening:
-        """Of the covariance within the labels, shrunk."""
-        size = len(statistics.covariance)
-        shares = np.float32(statistics.counts / max(1, statistics.counts.sum()))
-        mean = shares @ statistics.means
-        variance = max(float(np.trace(statistics.covariance)) / size, LEAST_VARIANCE)
-        shrunk = (1 - shrinkage) * statistics.covariance
-        shrunk[np.diag_indices(size)] += shrinkage * variance
-        matrix = _inverse(np.linalg.cholesky(shrunk)).T
-        between = shares @ (((statistics.means - mean) @ matrix) ** 2).sum(axis=1)
-        return cls(mean, matrix * np.sqrt(size / (size + between)))
-
-    def __call__(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Whitened features ``float32 (N, D)``."""
-        return np.asarray((features.astype(np.float32) - self.mean) @ self.matrix)
-
-    def head(self, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> Head:
-        """The head for features as they were, of one for whitened features."""
-        unwhitened = self.matrix @ kernel
-        return Head(unwhitened, bias - self.mean @ unwhitened)
-
-
-def _inverse(lower: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of a lower triangular matrix, by halves: five times as fast as without its zeros in mind."""
-    half = len(lower) // 2
-    if half < SMALL:
-        return np.asarray(np.linalg.inv(lower))
-    inverse = np.zeros_like(lower)
-    inverse[:half, :half] = _inverse(lower[:half, :half])
-    inverse[half:, half:] = _inverse(lower[half:, half:])
-    inverse[half:, :half] = -inverse[half:, half:] @ lower[half:, :half] @ inverse[:half, :half]
-    return inverse
-
-
 def choose_shrinkage(
     features: NDArray[np.floating],
     labels: NDArray[np.int32],
@@ -158,6 +110,7 @@ def choose_shrinkage(
         some = np.sort(random.choice(len(labels), MOST_PHOTOS_IN_FOLDS, replace=False))
         features, labels, groups = features[some], labels[some], groups[some]
     losses = dict.fromkeys(SHRINKAGES, 0.0)
+    nothing = _zeros(features[:, 0], weighted)
     parts = folds(labels, groups, FOLDS, seed)
     for fold in range(FOLDS):
         learnt = parts != fold
@@ -170,8 +123,9 @@ def choose_shrinkage(
         statistics = FeatureStatistics.of(known, truth, len(weighted.weights))
         for shrinkage in SHRINKAGES:
             whitening = Whitening.of(statistics, shrinkage)
-            head = whitening.head(*_descend(whitening(known), truth, weighted, seed))
-            losses[shrinkage] += _loss(head(features[held, 0]), labels[held], weighted)
+            head = _descend(whitening(known), truth, nothing, 0, weighted, seed)
+            logits = head(whitening(features[held, 0]))
+            losses[shrinkage] += _loss(logits, labels[held], weighted)
     return min(SHRINKAGES, key=lambda shrinkage: losses[shrinkage])
 
 
@@ -185,43 +139,59 @@ def _loss(logits: NDArray[np.float32], labels: NDArray[np.int32], weighted: Labe
 def fit_head(
     features: NDArray[np.floating],
     labels: NDArray[np.int32],
-    statistics: FeatureStatistics,
     shrinkage: float,
     weighted: LabelWeights,
     seed: int,
-    tell: Callable[[int, int], None] = lambda done, total: None,
+    tell: Callable[[int, int], None] = lambda _done, _total: None,
+    *,
+    begun: Head | None = None,
+    kept: int = 0,
 ) -> Head:
     """Fit a head.
 
     Args:
         features: ``(N, D)``; whitened in place, so that they need no room twice.
         labels: ``(N,)``, the index of each one's label.
-        statistics: Of these features.
-        shrinkage: In (0, 1].
+        shrinkage: Of the covariance, in (0, 1].
         weighted: How the labels count.
         seed: Of the order in which the features are seen.
         tell: Is told how many steps are done, and how many there are.
+        begun: The head to start from, and to stay near; by default that of zeros.
+        kept: How many labels, the first ones, stay as they are in that head.
     """
+    statistics = FeatureStatistics.of(features, labels, len(weighted.weights))
     whitening = Whitening.of(statistics, shrinkage)
     for start in range(0, len(features), BLOCK):
         features[start : start + BLOCK] = whitening(features[start : start + BLOCK])
-    return whitening.head(*_descend(features, labels, weighted, seed, tell))
+    if begun is None:
+        begun = _zeros(features, weighted)
+    else:
+        begun = Head(*whitening.whitened(begun.kernel, begun.bias))
+    head = _descend(features, labels, begun, kept, weighted, seed, tell)
+    return Head(*whitening.unwhitened(head.kernel, head.bias))
+
+
+def _zeros(features: NDArray[np.floating], weighted: LabelWeights) -> Head:
+    count = len(weighted.weights)
+    return Head(np.zeros((features.shape[1], count), np.float32), np.zeros(count, np.float32))
 
 
 def _descend(
     features: NDArray[np.floating],
     labels: NDArray[np.int32],
+    begun: Head,
+    kept: int,
     weighted: LabelWeights,
     seed: int,
-    tell: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Kernel and bias near the smallest penalised log-loss, for whitened features."""
+    tell: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Head:
+    """The head near the smallest penalised log-loss, for whitened features."""
     random = np.random.default_rng(seed)
     batch = min(len(features), int(np.clip(len(features) // BATCHES[0], *BATCHES)))
     steps = max(LEAST_STEPS, -(-EPOCHS * len(features) // batch))
-    kernel = np.zeros((features.shape[1], len(weighted.weights)), np.float32)
-    bias = np.zeros(len(weighted.weights), np.float32)
-    velocities = np.zeros_like(kernel), np.zeros_like(bias)
+    kernel, bias = begun.kernel.copy(), begun.bias.copy()
+    moving = kernel[:, kept:], bias[kept:]
+    velocities = [np.zeros_like(values) for values in moving]
     order = np.zeros(0, np.int64)
     for step in range(steps):
         if len(order) < batch:
@@ -232,13 +202,14 @@ def _descend(
         errors[np.arange(batch), truth] -= 1
         errors *= weighted.weights[truth][:, np.newaxis] / batch
         rate = np.float32(LEARNING_RATE * (1 - step / steps))
-        gradients = x.T @ errors + np.float32(PENALTY) * kernel, errors.sum(axis=0)
-        for value, velocity, gradient in zip((kernel, bias), velocities, gradients, strict=True):
-            velocity *= MOMENTUM
-            velocity += gradient
-            value -= rate * (gradient + np.float32(MOMENTUM) * velocity)
+        errors = errors[:, kept:]
+        penalty = np.float32(PENALTY) * (moving[0] - begun.kernel[:, kept:])
+        gradients = x.T @ errors + penalty, errors.sum(axis=0)
+        for values, velocity, gradient in zip(moving, velocities, gradients, strict=True):
+            velocity[:] = MOMENTUM * velocity + gradient
+            values[:] -= rate * (gradient + np.float32(MOMENTUM) * velocity)
         tell(step + 1, steps)
-    return kernel, bias
+    return Head(kernel, bias)
 
 
 def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -67,6 +67,8 @@ def find_start(config: TrainingConfig, settings: Settings) -> Start:
 
 
 def _start(config: TrainingConfig, settings: Settings) -> Start:
+    if config.extend is not None:
+        return _extended(config, config.extend, settings)
     init = config.init
     if init == NOTHING and config.mode == FAST:
         raise ArgumentError(
@@ -81,7 +83,24 @@ def _start(config: TrainingConfig, settings: Settings) -> Start:
         words = f"{IMAGENET} ({init})" if is_file else init
         file = Path(init) if is_file else None
         return Start(name, _preprocessing_of(name), None, file, words)
-    model = _model(init, settings)
+    return _from_model(config, init, "init", settings)
+
+
+def _extended(config: TrainingConfig, name: str, settings: Settings) -> Start:
+    """The model that is extended keeps its network, so that is the start too."""
+    if config.mode != FAST:
+        raise ArgumentError("extend belongs to fast mode; set mode to 'fast'.", field="extend")
+    if config.init not in (IMAGENET, name):
+        raise ArgumentError(
+            f"init is {config.init!r}, but {name!r} is extended, which keeps its own network; "
+            "leave init out.",
+            field="init",
+        )
+    return _from_model(config, name, "extend", settings)
+
+
+def _from_model(config: TrainingConfig, init: str, field: str, settings: Settings) -> Start:
+    model = _model(init, field, settings)
     if config.modelname and config.modelname.lower() != model.architecture:
         raise ArgumentError(
             f"modelname is {config.modelname!r}, but {init} is a {model.architecture}; "
@@ -98,13 +117,13 @@ def _start(config: TrainingConfig, settings: Settings) -> Start:
     return Start(model.architecture, model.preprocessing, model, None, words)
 
 
-def _model(name: str, settings: Settings) -> ModelFolder:
+def _model(name: str, field: str, settings: Settings) -> ModelFolder:
     try:
         if "/" in name or name in (".", ".."):
             return ready(read_model(Path(name).resolve()), settings)
         return ready(find_model(name, settings.models_dir), settings)
     except PlantClassificationError as fault:
-        raise ArgumentError(f"init: {fault}", field="init") from None
+        raise ArgumentError(f"{field}: {fault}", field=field) from None
 
 
 def _preprocessing_of(architecture: str) -> Preprocessing:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,14 +58,35 @@ class FeatureStatistics:
         means = sums / np.maximum(counts, 1)[:, np.newaxis]
         products -= sums.T @ means
         means[counts > 0] += origin
-        free = max(1, len(features) - np.count_nonzero(counts))
-        return cls(np.float32(means), counts.astype(np.int64), np.float32(products / free))
+        counts = counts.astype(np.int64)
+        return cls(np.float32(means), counts, np.float32(products / _freedom(counts)))
+
+    def joined(self, others: FeatureStatistics) -> FeatureStatistics:
+        """The statistics of both sets of features together.
+
+        Args:
+            others: Of other features, with as many labels or more, the first ones the same.
+        """
+        count = len(others.counts)
+        counts = np.zeros(count, np.int64)
+        means = np.zeros_like(others.means, np.float64)
+        counts[: len(self.counts)], means[: len(self.counts)] = self.counts, self.means
+        both = counts + others.counts
+        there = np.maximum(both, 1)[:, np.newaxis]
+        apart = (others.means - means) * np.sqrt(counts * others.counts / there[:, 0])[
+            :, np.newaxis
+        ]
+        means += (others.means - means) * others.counts[:, np.newaxis] / there
+        scatter = _freedom(self.counts) * self.covariance.astype(np.float64)
+        scatter += _freedom(others.counts) * others.covariance
+        scatter += apart.T @ apart
+        return FeatureStatistics(np.float32(means), both, np.float32(scatter / _freedom(both)))
 
     def save(self, path: Path) -> None:
         """Write them: two bytes for each mean and for each pair of features.
 
         Means and correlations become float16, which moves a mean by up to 0.05 % and a correlation
-        by up to 0.0005.
+        by up to 0.00025.
 
         Args:
             path: A name that ends in ``.npz``.
@@ -110,17 +132,21 @@ class FeatureStatistics:
         covariance[np.triu_indices(size, 1)] = correlations
         covariance += covariance.T
         np.fill_diagonal(covariance, 1)
-        covariance *= scale
-        covariance *= scale[:, np.newaxis]
+        covariance *= np.multiply.outer(scale, scale)
         return cls(means.astype(np.float32), counts.astype(np.int64), covariance)
+
+
+def _freedom(counts: NDArray[np.int64]) -> int:
+    """Degrees of freedom of the covariance about the labels' means."""
+    return max(1, int(counts.sum()) - int(np.count_nonzero(counts)))
 
 
 def _check(
     path: Path,
-    means: NDArray[np.generic],
-    counts: NDArray[np.generic],
-    variances: NDArray[np.generic],
-    correlations: NDArray[np.generic],
+    means: NDArray[Any],
+    counts: NDArray[Any],
+    variances: NDArray[Any],
+    correlations: NDArray[Any],
 ) -> None:
     size = variances.size
     fits = (

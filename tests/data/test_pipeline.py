@@ -223,17 +223,29 @@ def sharp(view: NDArray[np.uint8]) -> float:
     return float(np.abs(np.diff(view.astype(int), axis=0)).mean())
 
 
+XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="{}"/></rdf:RDF></x:xmpmeta>"""
+
+
+@pytest.mark.parametrize("where", ["exif", "xmp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_orientation_of_a_camera_is_obeyed(
-    settings: Settings, tmp_path: Path, orientation: int
+    settings: Settings, tmp_path: Path, orientation: int, where: str
 ) -> None:
     path = tmp_path / "turned.jpg"
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    path.write_bytes(encode(turned(ramp(160, 120), orientation), "JPEG", quality=95, exif=exif))
+    tag = {"exif": _orientation(orientation), "xmp": XMP.format(orientation).encode()}
+    stored = turned(ramp(160, 120), orientation)
+    path.write_bytes(encode(stored, "JPEG", quality=95, **{where: tag[where]}))
     for seed, view in enumerate(views(path, settings, STRONG, 5)):
         expected = augmented(ramp(160, 120), 64, STRONG, np.random.default_rng(seed))
         assert difference(view, expected) < 3
+
+
+def _orientation(number: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = number
+    return exif
 
 
 def pictures() -> Iterator[tuple[str, Image.Image, str, dict[str, Any]]]:
@@ -433,12 +445,6 @@ def test_validation_sees_what_the_classifier_sees(
     ((pixels, labels),) = validation_pixels(records, rule, settings)
     np.testing.assert_array_equal(pixels, np.concatenate(seen))
     np.testing.assert_array_equal(labels, [4, 2, 7])
-
-
-def _orientation(number: int) -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x0112] = number
-    return exif
 
 
 def test_validation_keeps_the_order_and_leaves_out_what_cannot_be_read(

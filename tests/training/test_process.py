@@ -36,7 +36,12 @@ def settings(settings: Settings, tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def plants(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return draw_plants(tmp_path_factory.mktemp("data") / "plants", photos=30)
+    return draw_plants(tmp_path_factory.mktemp("data") / "plants")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_plants(tmp_path_factory.mktemp("data") / "many", photos=30)
 
 
 def config(**options: Any) -> TrainingConfig:
@@ -103,10 +108,10 @@ class Running:
 
 
 @pytest.fixture
-def running(plants: Path, settings: Settings) -> Iterator[Running]:
+def running(many: Path, settings: Settings) -> Iterator[Running]:
     before = set(children(os.getpid()))
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(train_in_process, config(**LONG), plants, settings)
+        future = pool.submit(train_in_process, config(**LONG), many, settings)
         wait_until(lambda: trains(settings)() or future.done(), "it trains")
         assert not future.done(), future.exception()
         (guard,) = set(children(os.getpid())) - before
@@ -174,12 +179,12 @@ train_in_process(config, Path(data), settings)
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_training_whose_caller_is_gone_leaves_nothing(
-    plants: Path, settings: Settings, number: signal.Signals
+    many: Path, settings: Settings, number: signal.Signals
 ) -> None:
     options = {"name": "mine", "mode": "fast", "init": "starter", **LONG}
     folders = [str(settings.trainings_dir), str(settings.models_dir)]
     caller = subprocess.Popen(
-        [sys.executable, "-c", CALLER, json.dumps(options), str(plants), *folders],
+        [sys.executable, "-c", CALLER, json.dumps(options), str(many), *folders],
         stderr=subprocess.DEVNULL,
     )
     try:
