@@ -91,7 +91,8 @@ def against_tensorflow(folder: Path, architecture: str, bound: dict[str, str]) -
     import keras
 
     from plant_classification.networks import find_architecture
-    from plant_classification.networks.export import convert, save_network
+    from plant_classification.networks.export import convert
+    from plant_classification.openvino import save_network
 
     keras.utils.set_random_seed(1)
     found = find_architecture(architecture)

@@ -24,7 +24,8 @@ from plant_classification import Classifier
 from plant_classification.models import write_model_folder
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.networks import find_architecture
-from plant_classification.networks.export import convert, save_network
+from plant_classification.networks.export import convert
+from plant_classification.openvino import save_network
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.trust import probabilities
 from recipes import export, fine_tuning, flora119, starter_card

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,6 +87,24 @@ def test_a_training_without_a_name_has_the_time_as_one(
     assert f"--models-dir {folder / 'mine'} PHOTO" in result.stdout.splitlines()[-1]
 
 
+def test_names_are_added_to_a_model_and_what_that_costs_is_told(
+    run: Run, tmp_path: Path, folder: Path
+) -> None:
+    known = draw_plants(tmp_path / "known", species=2)
+    more = draw_plants(tmp_path / "more", species=4)
+    for name in SPECIES[:2]:
+        shutil.rmtree(more / name)
+    result = run("train", known, *FAST, "--name", "two")
+    assert result.exit_code == 0, result.output
+    result = run("train", more, "--mode", "fast", "--extend", "two", "--name", "four")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("four: efficientnet_lite0, 4 labels, in ")
+    assert any(
+        re.match(r"Labels that were known: .*% right before, .*% after", line) for line in lines
+    )
+
+
 def test_a_dry_run_tells_and_writes_nothing(run: Run, plants: Path, folder: Path) -> None:
     result = run("train", plants, *FAST, "--name", "mine", "--dry-run")
     assert result.exit_code == 0, result.output
@@ -123,7 +142,7 @@ def test_help_says_where_the_options_are(run: Run) -> None:
         (["--set", "epochs"], "--set takes OPTION=VALUE; 'epochs' came"),
         (["--set", "epoch=3"], "--set sets 'epoch', which is no option of a training"),
         (["--name", "a/b"], "'a/b' cannot be a model's name"),
-        (["--extend", "nobody"], "There is no model 'nobody'"),
+        (["--extend", "nobody", "--init", "imagenet"], "There is no model 'nobody'"),
         (["--init", "nobody"], "There is no model 'nobody'"),
         (["--name", "starter"], "starter"),
         (["--resume"], "give --name too"),

@@ -64,8 +64,8 @@ def train(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         settings: The settings.
 
     Returns:
-        ``modelname``, by which predict finds the model; ``model``, what is known of it; ``report``,
-        its file in the models folder; and ``warnings``.
+        ``modelname``, by which predict finds the model; ``model``, what is known of it; ``notes``,
+        sentences on the training; ``report``, its file in the models folder; and ``warnings``.
 
     Raises:
         PlantClassificationError: What cannot be used, or what the training failed by; the sentence
@@ -92,6 +92,7 @@ def train(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
             "version": model.version,
             "metrics": dict(model.metrics),
         },
+        "notes": list(model.training.get("notes", ())),
         "report": f"{model.name}/{REPORT}" if REPORT in model.files else None,
         "warnings": [*warnings, *remarks],
     }

@@ -174,6 +174,8 @@ def _report(model: ModelFolder, models_dir: Path | None) -> None:
             f"Of {figures['photos']:,} {SPLITS.get(split, split)} photos the right name came first "
             f"for {figures['top_1']:.1%}, among the first five for {figures['top_5']:.1%}."
         )
+    for note in model.training.get("notes", ()):
+        click.echo(note)
     click.echo(f"Report: {model.path / REPORT}")
     words = ["plant-classification", "identify", "--model", model.name]
     if models_dir is not None:

@@ -132,6 +132,13 @@ def leaves_folder(path: str) -> bool:
     return path.startswith("/") or ".." in path.split("/")
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        return False
+
+
 def find_images(folder: Path, images: str | None, paths: Sequence[str], file: Path) -> Path:
     """The folder that the paths of photos start from.
 
@@ -154,7 +161,7 @@ def find_images(folder: Path, images: str | None, paths: Sequence[str], file: Pa
         return folder / images
     first = [paths[index] for index in range(min(len(paths), PATHS_LOOKED_FOR))]
     for place in IMAGE_FOLDERS:
-        if any((folder / place / path).exists() for path in first):
+        if any(_exists(folder / place / path) for path in first):
             return folder / place
     raise DatasetError(
         f"{first[0]!r}, which {file} names, is in none of these folders of {folder}: "

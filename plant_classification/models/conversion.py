@@ -286,8 +286,8 @@ def _convert(
     model: LegacyFolder, target: Path, families: Path | None, job: Mapping[str, Any]
 ) -> None:
     from plant_classification.networks.export import convert as to_openvino
-    from plant_classification.networks.export import save_network
     from plant_classification.networks.keras2_checkpoint import rebuild
+    from plant_classification.openvino import save_network
 
     labels = model.labels(families)
     network = rebuild(model.modelname, model.preprocessing.size, len(labels), model.weights)

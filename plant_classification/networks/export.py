@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -33,15 +32,3 @@ def convert(model: keras.Model) -> Any:
         output.get_tensor().set_names({name})
     network.inputs[0].get_tensor().set_names({"image"})
     return network
-
-
-def save_network(network: Any, path: Path, *, half: bool) -> None:
-    """Write ``network.xml`` and, beside it, ``network.bin``.
-
-    Args:
-        network: What :func:`convert` returns.
-        path: Where network.xml goes.
-        half: Whether the weights are written as float16, at half the size. That moves
-            probabilities by up to some 1e-3.
-    """
-    import_openvino().save_model(network, path, compress_to_fp16=half)

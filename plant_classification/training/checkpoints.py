@@ -91,6 +91,9 @@ def read(
             faults.append(f"{folder.name}: {fault}")
         else:
             return folder, state
+    unknown = [folder.name for folder in work.glob(f"{PREFIX}*") if folder.suffix != PARTIAL]
+    if not faults and unknown:
+        faults = [f"{name}: its {STATE} cannot be read" for name in sorted(unknown)]
     if faults:
         raise TrainingError(
             f"No checkpoint in {work} can be read ({'; '.join(faults)}); start the training anew."

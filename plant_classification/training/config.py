@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import reprlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -14,8 +15,9 @@ import yaml
 
 from plant_classification.data.augmentation import Augmentation
 from plant_classification.errors import ArgumentError, ModelFolderError
+from plant_classification.models import STARTER
 from plant_classification.models.folder import check_name
-from plant_classification.settings import CONFIG_VARIABLE, TRAINING, read_yaml
+from plant_classification.settings import CONFIG_VARIABLE, TRAINING, Settings, read_yaml
 
 WITHOUT_PURPOSE = {
     "ckpt_freq": "a checkpoint is kept at each epoch",
@@ -27,6 +29,8 @@ WITHOUT_PURPOSE = {
 """Options of the old service that are accepted and change nothing, and why."""
 
 AUTO = "auto"
+RESERVED = (STARTER, "imagenet", "none")
+"""Words of the option ``init``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,6 +221,22 @@ def from_text(text: str) -> Any:
         return text
 
 
+def check_free(config: TrainingConfig, settings: Settings) -> None:
+    """Judge a name before anything is written.
+
+    Raises:
+        ArgumentError: A model of that name is there already, or the word means something else.
+    """
+    name = str(config.name)
+    if name in RESERVED:
+        raise ArgumentError(
+            f"A model cannot be called {name!r}, which means something else; give another name.",
+            field="name",
+        )
+    if (settings.models_dir / name).exists():
+        raise ArgumentError(f"There is a model {name!r} already; give another name.", field="name")
+
+
 def _has_training(path: Path) -> bool:
     content = read_yaml(path)
     return isinstance(content, Mapping) and TRAINING in content
@@ -233,7 +253,7 @@ def _read(options: Mapping[str, Option], name: str, value: Any, source: str) -> 
         return options[name].read(value)
     except ValueError as rule:
         raise ArgumentError(
-            f"{source} sets {name} to {value!r}; it must be {rule}.", field=name
+            f"{source} sets {name} to {reprlib.repr(value)}; it must be {rule}.", field=name
         ) from None
 
 

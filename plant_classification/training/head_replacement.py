@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from plant_classification.errors import TrainingError
 from plant_classification.models import ModelFolder
 from plant_classification.models.folder import KERAS_WEIGHTS, NETWORK, NETWORK_WEIGHTS
-from plant_classification.openvino import import_openvino
+from plant_classification.openvino import import_openvino, save_network
 from plant_classification.training.linear_head import Head
 
 KERAS_LAYERS = "layers"
@@ -48,7 +48,7 @@ def replace_head(base: ModelFolder, head: Head, made: Path) -> tuple[Path, Path 
     source = base.file(NETWORK)
     network = made / NETWORK
     is_half = HALF in source.read_text("utf-8")
-    import_openvino().save_model(_with_head(source, head), network, compress_to_fp16=is_half)
+    save_network(_with_head(source, head), network, half=is_half)
     if KERAS_WEIGHTS not in base.files:
         return network, None
     weights = made / KERAS_WEIGHTS

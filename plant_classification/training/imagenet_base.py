@@ -43,7 +43,8 @@ def imagenet_base(start: Start, settings: Settings) -> ModelFolder:
 
 def _made(start: Start, target: Path) -> ModelFolder:
     from plant_classification.networks import build, find_architecture
-    from plant_classification.networks.export import convert, save_network
+    from plant_classification.networks.export import convert
+    from plant_classification.openvino import save_network
 
     network = build(start.architecture, len(NO_LABEL), start.preprocessing.size)
     find_architecture(start.architecture).imagenet(network, start.file)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from plant_classification.data.pipeline import dataset_errors
 from plant_classification.errors import ArgumentError, TrainingError
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.training import checkpoints
@@ -29,7 +30,7 @@ STEPS_BETWEEN_LOOKS = 5
 """Several workers look up together, so that all of them stop at the same step."""
 WITHOUT_EFFECT = (
     *("base_directory", "images_directory", "name", "num_classes", "val_fraction", "mode"),
-    *("batch_size", "strict", "cache", "views", "extend", "use_tensorboard", "tensorboard_port"),
+    *("batch_size", "strict", "views", "extend", "use_tensorboard", "tensorboard_port"),
 )
 """Options that change no weight, or whose effect is in the plan."""
 
@@ -205,7 +206,8 @@ class _Run:
         clock = Clock(self.plan.batch)
         end = self.plan.steps_per_epoch * (len(self.epochs) + 1)
         while self.step < end:
-            images, labels = next(batches)
+            with dataset_errors():
+                images, labels = next(batches)
             rate = learning_rate(self.config, self.step, self.steps)
             update = (self.step + 1) % self.config.accumulate == 0
             self.training.step(images, labels, rate, update=update)

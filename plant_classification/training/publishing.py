@@ -14,7 +14,7 @@ import numpy as np
 from plant_classification.data import TEST, TRAIN, VALIDATION, Dataset, Records
 from plant_classification.evaluation.metrics import Figures, Predictions, figures_of, judge
 from plant_classification.evaluation.training_report import TrainingReport, write_report
-from plant_classification.inference.batch import look
+from plant_classification.inference.batch import look, look_at_views
 from plant_classification.inference.engine import Engine
 from plant_classification.models import ModelFolder, write_model_folder
 from plant_classification.models.folder import KERAS_WEIGHTS, NETWORK, NETWORK_WEIGHTS
@@ -64,10 +64,8 @@ class _Judged:
     """Photos of a split through the served path."""
 
     records: Records
-    logits: np.ndarray
     temperature: float
     predictions: Predictions
-    unreadable: tuple[tuple[str, str], ...]
 
 
 def publish(
@@ -99,6 +97,7 @@ def publish(
         trained.network, trained.preprocessing, settings.precision, settings.threads, for_many=True
     )
     ours = _indices(dataset.labels, trained.labels)
+    unreadable = list(trained.unreadable)
 
     def judged(split: str, temperature: float | None = None) -> _Judged | None:
         records = dataset.splits.get(split)
@@ -106,12 +105,13 @@ def publish(
             return None
         looks = look(engine, trained.preprocessing, records, settings, _teller(split, observe))
         seen = records.take(np.flatnonzero(looks.readable))
-        faults = tuple((str(records.path(place)), fault) for place, fault in looks.faults)
+        unreadable.extend((str(records.path(place)), fault) for place, fault in looks.faults)
         if not seen:
             return None
-        logits, truth = looks.logits[looks.readable], ours[seen.labels]
+        logits = looks.logits if looks.readable.all() else looks.logits[looks.readable]
+        truth = ours[seen.labels]
         divisor = temperature or fit_temperature(logits, truth)
-        return _Judged(seen, logits, divisor, judge(logits, truth, divisor), faults)
+        return _Judged(seen, divisor, judge(logits, truth, divisor))
 
     validation = judged(VALIDATION)
     temperature = validation.temperature if validation else 1.0
@@ -140,10 +140,7 @@ def publish(
         validation=validation.predictions if validation else None,
         paths=[record.path for record in validation.records] if validation else [],
         test=figures.get(TEST),
-        unreadable=[
-            *trained.unreadable,
-            *(fault for seen in (validation, test) if seen for fault in seen.unreadable),
-        ],
+        unreadable=unreadable,
     )
     write_report(made / REPORT, report, settings)
     statistics.save(made / TRUST)
@@ -192,9 +189,24 @@ def _statistics(
     place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
     most = max(LEAST_DESCRIBED, PHOTOS_DESCRIBED // len(trained.labels))
     chosen = records.take(np.sort(order[place < most]))
-    looks = look(engine, trained.preprocessing, chosen, settings, _teller(TRAIN, observe))
-    seen = looks.readable
-    return FeatureStatistics.of(looks.features[seen], chosen.labels[seen], len(trained.labels))
+    features = np.zeros((len(chosen), engine.feature_count), np.float32)
+    rule = trained.preprocessing
+
+    def take(index: int, _view: int, _logits: np.ndarray, mean: np.ndarray) -> None:
+        features[index] = mean
+
+    faults = look_at_views(
+        engine,
+        rule,
+        chosen,
+        settings,
+        lambda _index, pixels: rule.apply(pixels),
+        take,
+        _teller(TRAIN, observe),
+    )
+    seen = np.ones(len(chosen), np.bool_)
+    seen[[index for index, _ in faults]] = False
+    return FeatureStatistics.of(features[seen], chosen.labels[seen], len(trained.labels))
 
 
 def _teller(split: str, observe: Observer) -> Any:

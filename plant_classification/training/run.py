@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import tempfile
 from datetime import datetime
 from pathlib import Path
@@ -14,10 +15,13 @@ from plant_classification.models import ModelFolder
 from plant_classification.models.files import remove
 from plant_classification.settings import Settings
 from plant_classification.training import checkpoints
-from plant_classification.training.config import TrainingConfig
+from plant_classification.training.config import TrainingConfig, check_free
 from plant_classification.training.progress import Observer, Progress
 from plant_classification.training.publishing import TrainedNetwork, publish
 from plant_classification.training.start import FAST, Start, find_start
+
+NEEDED = ("cv2", "h5py", "jinja2", "matplotlib")
+"""What every training needs: augmentation, weights, and the report."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,11 +60,8 @@ def outline(config: TrainingConfig, data: Path, settings: Settings) -> Outline:
         DatasetError: The data set cannot be used.
         ArgumentError: An option cannot be used, or a model of that name is there already.
     """
-    target = settings.models_dir / str(config.name)
-    if target.exists():
-        raise ArgumentError(
-            f"There is a model {config.name!r} already; give another name.", field="name"
-        )
+    check_free(config, settings)
+    _check_installed(config)
     start = find_start(config, settings)
     dataset = read_dataset(
         data,
@@ -76,6 +77,7 @@ def outline(config: TrainingConfig, data: Path, settings: Settings) -> Outline:
             "leave it out.",
             field="num_classes",
         )
+    target = settings.models_dir / str(config.name)
     return Outline(dataset, start, target, settings.trainings_dir / str(config.name))
 
 
@@ -124,6 +126,21 @@ def train(
         if left is not None:
             remove(left)
     return folder
+
+
+def _check_installed(config: TrainingConfig) -> None:
+    """Before hours of work end at a missing package.
+
+    Raises:
+        ArgumentError: One is missing; the sentence says how to get it.
+    """
+    extra, needed = ("fast", NEEDED) if config.mode == FAST else ("train", (*NEEDED, "tensorflow"))
+    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
+        raise ArgumentError(
+            f"Training in mode {config.mode} needs {', '.join(missing)}: "
+            f"pip install 'plant-classification[{extra}]'.",
+            field="mode",
+        )
 
 
 def _trained(

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 from collections.abc import Iterator
 from pathlib import Path
 
 from plant_classification.errors import ArgumentError, TrainingError
 from plant_classification.models.files import locked, remove
 from plant_classification.training import checkpoints
+
+PASSING = (
+    "progress.json*",
+    "tensorboard",
+    "tmp*",
+    "*.weights.h5",
+    f"{checkpoints.PREFIX}*.partial",
+)
+"""What a training writes into its folder beside its checkpoints."""
 
 
 @contextlib.contextmanager
@@ -19,7 +29,7 @@ def claimed(work: Path) -> Iterator[None]:
     block that fails and leaves none leaves no folder.
 
     Raises:
-        ArgumentError: Another process holds it.
+        ArgumentError: Another process holds it, or something lies there that no training wrote.
         TrainingError: It cannot be made.
     """
     with contextlib.ExitStack() as stack:
@@ -35,13 +45,38 @@ def claimed(work: Path) -> Iterator[None]:
                 f"{work} cannot be made: {error.strerror}; the setting trainings_dir says where "
                 "trainings keep their work."
             ) from None
-        kept = checkpoints.find(work)
-        for left in work.iterdir():
-            if left not in kept:
-                remove(left)
+        foreign = sorted(set(work.iterdir()) - {*_passing(work), *_checkpoints(work)})
+        if foreign:
+            raise ArgumentError(
+                f"{foreign[0]} was written by no training; choose another name, or another folder "
+                "in the setting trainings_dir.",
+                field="name",
+            )
+        clear(work)
         try:
             yield
         except BaseException:
-            if not checkpoints.find(work):
-                remove(work)
+            if not _checkpoints(work):
+                clear(work)
+                with contextlib.suppress(OSError):
+                    work.rmdir()
             raise
+
+
+def clear(work: Path) -> None:
+    """Remove what a training has written, but for its checkpoints."""
+    for left in _passing(work):
+        remove(left)
+
+
+def _passing(work: Path) -> list[Path]:
+    return [
+        path
+        for path in work.iterdir()
+        if any(fnmatch.fnmatch(path.name, pattern) for pattern in PASSING)
+    ]
+
+
+def _checkpoints(work: Path) -> list[Path]:
+    """Those that cannot be read just now too."""
+    return [path for path in work.glob(f"{checkpoints.PREFIX}*") if path not in _passing(work)]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from network_checks import fill
 
-from plant_classification.networks.export import convert, save_network
+from plant_classification.networks.export import convert
+from plant_classification.openvino import save_network
 from recipes.export import run_network
 
 

@@ -16,9 +16,10 @@ from legacy_folders import patches, write_legacy_folder
 from numpy.typing import NDArray
 
 from plant_classification.errors import ModelFolderError
-from plant_classification.networks.export import convert, save_network
+from plant_classification.networks.export import convert
 from plant_classification.networks.keras2_checkpoint import NETWORKS, rebuild
 from plant_classification.networks.keras2_layers import read_layer
+from plant_classification.openvino import save_network
 from plant_classification.trust import probabilities
 from recipes.export import run_network
 

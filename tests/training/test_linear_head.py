@@ -47,7 +47,8 @@ def accuracy(head: Head, features: NDArray[np.float32], labels: NDArray[np.int32
 
 def test_it_tells_digits_as_well_as_scikit_learn() -> None:
     pixels, digits = load_digits(return_X_y=True)
-    features, labels = pixels.astype(np.float32), digits.astype(np.int32)
+    order = np.random.default_rng(0).permutation(len(digits))
+    features, labels = pixels[order].astype(np.float32), digits[order].astype(np.int32)
     known, unknown = slice(0, 1000), slice(1000, None)
     ours = fitted(features[known], labels[known], 10)
     theirs = LogisticRegression(max_iter=5000).fit(features[known], labels[known])
@@ -125,7 +126,7 @@ def test_labels_that_are_kept_stay_and_the_others_learn() -> None:
 
 def test_whitened_features_are_uncorrelated_and_a_head_is_the_same_before_and_after() -> None:
     features, labels = drawn([400, 400])
-    whitening = Whitening.of(FeatureStatistics.of(features, labels, 2), 1e-4)
+    whitening = Whitening.of(FeatureStatistics.of(features, labels, 2), 1e-6)
     seen = FeatureStatistics.of(whitening(features), labels, 2).covariance
     spread = np.diag(seen)
     assert np.abs(seen - np.diag(spread)).max() < 0.1 * spread.min()
@@ -146,7 +147,7 @@ def test_the_shrinkage_is_chosen_by_photos_that_are_held_back() -> None:
     features, labels = drawn([250] * 4, distance=0.5)
     assert chosen(features, labels, np.arange(1000)) == min(SHRINKAGES)
     round_noise = np.random.default_rng(0).normal(size=(40, 200)).astype(np.float32)
-    round_noise[:, 0] += np.repeat([0, 4], 20)
+    round_noise[20:] += 0.3
     few = np.repeat([0, 1], 20).astype(np.int32)
     assert chosen(round_noise, few, np.arange(40)) == max(SHRINKAGES)
 

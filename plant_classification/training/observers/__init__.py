@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from plant_classification.settings import Settings
-from plant_classification.training.config import TrainingConfig
+from plant_classification.training.config import TrainingConfig, check_free
 from plant_classification.training.observers.mlflow import logged_in_mlflow
 from plant_classification.training.observers.progress_file import PROGRESS, written_to_file
 from plant_classification.training.observers.tensorboard import shown_in_tensorboard
@@ -42,7 +42,7 @@ def observing(
         callers: Observers of the caller's own.
 
     Raises:
-        ArgumentError: A training of that name is running.
+        ArgumentError: A training of that name is running, or a model of it is there.
         TrainingError: progress.json cannot be written.
     """
     work = settings.trainings_dir / str(config.name)
@@ -50,6 +50,7 @@ def observing(
     observers = list(callers)
     with contextlib.ExitStack() as stack:
         if _is_chief():
+            check_free(config, settings)
             stack.enter_context(claimed(work))
             observers += [
                 stack.enter_context(written_to_file(work, model)),
