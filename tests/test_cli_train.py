@@ -87,6 +87,7 @@ def test_a_training_without_a_name_has_the_time_as_one(
     assert f"--models-dir {folder / 'mine'} PHOTO" in result.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_names_are_added_to_a_model_and_what_that_costs_is_told(
     run: Run, tmp_path: Path, folder: Path
 ) -> None:

@@ -18,10 +18,10 @@ from marshmallow import Schema, ValidationError, fields, missing, validate
 from plant_classification.api.requests import AS_JSON, plain
 from plant_classification.errors import ArgumentError, PlantClassificationError
 from plant_classification.models import find_model
-from plant_classification.models.choosing import STARTER
 from plant_classification.models.folder import check_name
 from plant_classification.settings import Settings
 from plant_classification.training.config import (
+    RESERVED,
     WITHOUT_PURPOSE,
     Option,
     load_training_config,
@@ -199,8 +199,8 @@ def _check_model(text: str, settings: Settings) -> None:
 
 def _check_new(text: str, settings: Settings) -> None:
     check_name(text)
-    if text == STARTER or (settings.models_dir / text).exists():
-        raise ArgumentError("There is a model of that name already; choose another.")
+    if text in RESERVED or (settings.models_dir / text).exists():
+        raise ArgumentError("There is a model of that name already, or it means something else.")
 
 
 CHECKS: dict[str, Callable[[str, Settings], None]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -110,7 +109,7 @@ def train(
         raise ArgumentError("--resume goes on with a training by its name: give --name too.")
     settings = load_settings(models_dir=models_dir)
     chosen = run.named(chosen)
-    if chosen.mode != FAST or chosen.init == IMAGENET:
+    if chosen.mode != FAST or (chosen.init == IMAGENET and chosen.extend is None):
         load_tensorflow()
     if dry_run:
         _tell(run.outline(chosen, data, settings), chosen)
@@ -134,7 +133,6 @@ def _train(
     from plant_classification.training import checkpoints, run
     from plant_classification.training.observers import observing
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what TensorFlow says would break the bar
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     name = str(config.name)
     try:

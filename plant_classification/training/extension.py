@@ -24,8 +24,6 @@ from plant_classification.training.publishing import TRUST
 from plant_classification.trust.feature_statistics import FeatureStatistics
 
 SHRINKAGE = 0.3
-RIDGE = 1e-3
-"""Share of the mean variance that is added to each, so that the covariance has a root."""
 MOST_DRAWN = 100_000
 MOST_JUDGED = 10_000
 SEED_OF_JUDGED = 2**32
@@ -161,9 +159,9 @@ def draw_features(
         Features ``float16 (N, D)`` and the index of each one's label ``int64 (N,)``.
     """
     size = len(statistics.covariance)
-    covariance = statistics.covariance.copy()
-    covariance[np.diag_indices(size)] += RIDGE * np.trace(covariance) / size
-    root = np.linalg.cholesky(covariance)
+    # Of fewer photos than features, and rounded, it has eigenvalues about zero.
+    values, vectors = np.linalg.eigh(statistics.covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0))
     labels = np.repeat(np.arange(len(counts)), counts)
     features = np.empty((len(labels), size), np.float16)
     random = np.random.default_rng(seed)

@@ -117,7 +117,7 @@ def train_network(
     if not devices.chief:
         return None
     observe(Progress("exporting", finished=trained.epochs))
-    return _exported(config, dataset, start, trained, made, settings, tuple(sorted(unreadable)))
+    return _exported(config, dataset, start, trained, made, tuple(sorted(unreadable)))
 
 
 def _initialised(config: TrainingConfig, start: Start, labels: tuple[Label, ...]) -> keras.Model:
@@ -152,7 +152,6 @@ def _exported(
     start: Start,
     trained: Trained,
     made: Path,
-    settings: Settings,
     unreadable: tuple[tuple[str, str], ...],
 ) -> TrainedNetwork:
     """The best weights as an OpenVINO network that agrees with Keras."""

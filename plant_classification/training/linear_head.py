@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.data.splitting import folds
-from plant_classification.training.whitening import Whitening
+from plant_classification.training.whitening import Spread
 from plant_classification.trust.calibration import fit_temperature, probabilities
-from plant_classification.trust.feature_statistics import FeatureStatistics
 
 SHRINKAGES = (0.3, 0.6, 1.0)
 """Shares that are tried."""
@@ -110,7 +109,6 @@ def choose_shrinkage(
         some = np.sort(random.choice(len(labels), MOST_PHOTOS_IN_FOLDS, replace=False))
         features, labels, groups = features[some], labels[some], groups[some]
     losses = dict.fromkeys(SHRINKAGES, 0.0)
-    nothing = _zeros(features[:, 0], weighted)
     parts = folds(labels, groups, FOLDS, seed)
     for fold in range(FOLDS):
         learnt = parts != fold
@@ -120,10 +118,12 @@ def choose_shrinkage(
             continue
         known = features[learnt].reshape(-1, features.shape[-1])
         truth = np.repeat(labels[learnt], features.shape[1])
-        statistics = FeatureStatistics.of(known, truth, len(weighted.weights))
+        spread = Spread.of(known, truth, len(weighted.weights))
         for shrinkage in SHRINKAGES:
-            whitening = Whitening.of(statistics, shrinkage)
-            head = _descend(whitening(known), truth, nothing, 0, weighted, seed)
+            whitening = spread.whitening(shrinkage)
+            whitened = whitening(known)
+            nothing = _zeros(whitened, weighted)
+            head = _descend(whitened, truth, nothing, 0, weighted, seed)
             logits = head(whitening(features[held, 0]))
             losses[shrinkage] += _loss(logits, labels[held], weighted)
     return min(SHRINKAGES, key=lambda shrinkage: losses[shrinkage])
@@ -159,15 +159,16 @@ def fit_head(
         begun: The head to start from, and to stay near; by default that of zeros.
         kept: How many labels, the first ones, stay as they are in that head.
     """
-    statistics = FeatureStatistics.of(features, labels, len(weighted.weights))
-    whitening = Whitening.of(statistics, shrinkage)
+    spread = Spread.of(features, labels, len(weighted.weights), in_all_directions=begun is not None)
+    whitening = spread.whitening(shrinkage)
+    whitened = features[:, : whitening.matrix.shape[1]]
     for start in range(0, len(features), BLOCK):
-        features[start : start + BLOCK] = whitening(features[start : start + BLOCK])
+        whitened[start : start + BLOCK] = whitening(features[start : start + BLOCK])
     if begun is None:
-        begun = _zeros(features, weighted)
+        begun = _zeros(whitened, weighted)
     else:
         begun = Head(*whitening.whitened(begun.kernel, begun.bias))
-    head = _descend(features, labels, begun, kept, weighted, seed, tell)
+    head = _descend(whitened, labels, begun, kept, weighted, seed, tell)
     return Head(*whitening.unwhitened(head.kernel, head.bias))
 
 

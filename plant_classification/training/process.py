@@ -29,8 +29,8 @@ from plant_classification.errors import PlantClassificationError, TrainingError
 from plant_classification.models import ModelFolder, read_model_folder
 from plant_classification.models.files import PARTIAL, locked, remove
 from plant_classification.settings import Settings, load_settings
-from plant_classification.training import checkpoints
 from plant_classification.training.config import TrainingConfig, load_training_config
+from plant_classification.training.work_folder import checkpoints_in, discard
 
 PR_SET_PDEATHSIG = 1
 FAULT = (
@@ -100,7 +100,7 @@ def guard() -> None:
     job = json.loads(line)
     settings = load_settings(**job["settings"])
     work = settings.trainings_dir / job["config"]["name"]
-    if checkpoints.find(work):  # of another training, so that it must not be removed
+    if checkpoints_in(work):  # of another training, so that it must not be removed
         _say({"error": f"There is an unfinished training {work.name!r}; choose another name."})
         return
     outcome = os.memfd_create("outcome")
@@ -125,7 +125,7 @@ def guard() -> None:
 def _remove(work: Path, model: Path, *, is_published: bool) -> None:
     """Remove what the training has written, unless another one of that name runs."""
     with contextlib.suppress(BlockingIOError), locked(work, wait=False):
-        remove(work)
+        discard(work)
         remove(model.with_name(model.name + PARTIAL))
         if is_published:
             remove(model)

@@ -45,7 +45,7 @@ def claimed(work: Path) -> Iterator[None]:
                 f"{work} cannot be made: {error.strerror}; the setting trainings_dir says where "
                 "trainings keep their work."
             ) from None
-        foreign = sorted(set(work.iterdir()) - {*_passing(work), *_checkpoints(work)})
+        foreign = sorted(set(work.iterdir()) - {*_passing(work), *checkpoints_in(work)})
         if foreign:
             raise ArgumentError(
                 f"{foreign[0]} was written by no training; choose another name, or another folder "
@@ -56,10 +56,8 @@ def claimed(work: Path) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            if not _checkpoints(work):
-                clear(work)
-                with contextlib.suppress(OSError):
-                    work.rmdir()
+            if not checkpoints_in(work):
+                discard(work)
             raise
 
 
@@ -69,14 +67,23 @@ def clear(work: Path) -> None:
         remove(left)
 
 
+def discard(work: Path) -> None:
+    """Remove all that a training has written, and the folder if nothing else is in it."""
+    clear(work)
+    for left in checkpoints_in(work):
+        remove(left)
+    with contextlib.suppress(OSError):
+        work.rmdir()
+
+
+def checkpoints_in(work: Path) -> list[Path]:
+    """The checkpoints in the folder, those that cannot be read just now too."""
+    return [path for path in work.glob(f"{checkpoints.PREFIX}*") if path not in _passing(work)]
+
+
 def _passing(work: Path) -> list[Path]:
     return [
         path
         for path in work.iterdir()
         if any(fnmatch.fnmatch(path.name, pattern) for pattern in PASSING)
     ]
-
-
-def _checkpoints(work: Path) -> list[Path]:
-    """Those that cannot be read just now too."""
-    return [path for path in work.glob(f"{checkpoints.PREFIX}*") if path not in _passing(work)]

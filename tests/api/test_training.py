@@ -155,6 +155,7 @@ def test_json_without_end_is_refused_like_any_other(service: Service) -> None:
         ("tensorboard_port", "70000", "less than or equal to 65535"),
         ("name", "../up", "letters, digits"),
         ("name", "starter", "already"),
+        ("name", "imagenet", "means something else"),
         ("init", "/etc/passwd", "There is no model"),
         ("init", "../starter", "There is no model"),
         ("extend", "nobody", "There is no model"),

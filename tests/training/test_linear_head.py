@@ -12,10 +12,11 @@ from plant_classification.training.linear_head import (
     SHRINKAGES,
     Head,
     LabelWeights,
+    _descend,
     choose_shrinkage,
     fit_head,
 )
-from plant_classification.training.whitening import Whitening
+from plant_classification.training.whitening import Spread
 from plant_classification.trust.feature_statistics import FeatureStatistics
 
 EQUAL = {"balanced": False, "adjustment": 0.0}
@@ -126,7 +127,7 @@ def test_labels_that_are_kept_stay_and_the_others_learn() -> None:
 
 def test_whitened_features_are_uncorrelated_and_a_head_is_the_same_before_and_after() -> None:
     features, labels = drawn([400, 400])
-    whitening = Whitening.of(FeatureStatistics.of(features, labels, 2), 1e-6)
+    whitening = Spread.of(features, labels, 2).whitening(1e-6)
     seen = FeatureStatistics.of(whitening(features), labels, 2).covariance
     spread = np.diag(seen)
     assert np.abs(seen - np.diag(spread)).max() < 0.1 * spread.min()
@@ -136,6 +137,23 @@ def test_whitened_features_are_uncorrelated_and_a_head_is_the_same_before_and_af
     np.testing.assert_allclose(back.kernel, head.kernel, atol=1e-4)
     within = Head(*whitening.whitened(head.kernel, head.bias))
     np.testing.assert_allclose(within(whitening(features)), head(features), atol=1e-2)
+
+
+def test_few_features_give_the_same_head_in_the_directions_that_they_have() -> None:
+    features, labels = drawn([8, 8], features=60)
+    unknown, _ = drawn([50, 50], features=60, seed=1)
+    heads = []
+    for in_all_directions in (False, True):
+        spread = Spread.of(features, labels, 2, in_all_directions=in_all_directions)
+        whitening = spread.whitening(0.3)
+        weighted = LabelWeights.of(np.bincount(labels), balanced=False, adjustment=0.0)
+        begun = Head(np.zeros((whitening.matrix.shape[1], 2), np.float32), np.zeros(2, np.float32))
+        head = _descend(whitening(features), labels, begun, 0, weighted, 0)
+        heads.append(Head(*whitening.unwhitened(head.kernel, head.bias)))
+    few, whole = heads
+    assert Spread.of(features, labels, 2).statistics.covariance.shape == (16, 16)
+    np.testing.assert_allclose(few.kernel, whole.kernel, atol=1e-3 * np.abs(whole.kernel).max())
+    np.testing.assert_allclose(few(unknown), whole(unknown), atol=1e-2)
 
 
 def chosen(features: NDArray[np.float32], labels: NDArray[np.int32], groups: object) -> float:

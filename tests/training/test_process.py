@@ -164,6 +164,25 @@ def test_a_training_that_was_broken_off_is_not_touched(plants: Path, settings: S
     assert len(checkpoints.find(work)) == 1
 
 
+def test_a_folder_that_no_training_wrote_is_not_touched(plants: Path, settings: Settings) -> None:
+    thesis = settings.trainings_dir / "mine" / "thesis.txt"
+    thesis.parent.mkdir(parents=True)
+    thesis.touch()
+    with pytest.raises(TrainingError, match=r"thesis\.txt was written by no training"):
+        train_in_process(config(), plants, settings)
+    assert [path.name for path in thesis.parent.iterdir()] == ["thesis.txt"]
+
+
+def test_what_is_cancelled_takes_nothing_along_that_it_has_not_written(
+    running: Running, settings: Settings
+) -> None:
+    thesis = settings.trainings_dir / "mine" / "thesis.txt"
+    thesis.touch()
+    os.kill(running.guard, signal.SIGTERM)
+    wait_until(all_gone([running.guard, running.trainer]), "both are gone")
+    assert [path.name for path in thesis.parent.iterdir()] == ["thesis.txt"]
+
+
 CALLER = """
 import json, sys
 from pathlib import Path
