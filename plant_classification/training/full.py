@@ -66,10 +66,10 @@ def train_network(
         DatasetError: A photo cannot be read, and the option ``strict`` is set, or none can.
         TrainingError: The training cannot go on, or the exported network does not agree with Keras.
     """
-    devices = distribution.choose()
     train = dataset.splits[TRAIN]
     size = start.preprocessing.size
     batch = batch_size(config, start.architecture, size, len(dataset.labels), len(train), work)
+    devices = distribution.choose()  # it takes the memory that a trial for batch_size needs
     steps_per_epoch = -(-len(train) // batch)
     unreadable: list[tuple[str, str]] = []
 

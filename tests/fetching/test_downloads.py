@@ -917,7 +917,7 @@ def test_many_downloads_leave_nothing_open(site: Site, target: Path) -> None:
         return len(threading.enumerate())
 
     get(site, target)
-    before = open_files()
+    before, threads_before = open_files(), threads()
     for _ in range(10):
         site.acts = [answer(302, Location="/a"), break_off(1000), answer(503)]
         get(site, target)
@@ -925,4 +925,4 @@ def test_many_downloads_leave_nothing_open(site: Site, target: Path) -> None:
         with pytest.raises(DownloadError):
             get(site, target)
     assert open_files() <= before + 2
-    wait_until(lambda: threads() < 10, "the watching threads end")
+    wait_until(lambda: threads() < threads_before + 10, "the watching threads end")
