@@ -29,6 +29,7 @@ from plant_classification.training.imagenet_base import imagenet_base
 from plant_classification.training.linear_head import (
     Head,
     LabelWeights,
+    blas_on,
     choose_shrinkage,
     fit_head,
 )
@@ -81,7 +82,8 @@ def train_fast(
     records = dataset.splits[TRAIN]
     records = dataclasses.replace(records, labels=places[records.labels].astype(np.int32))
     seen = _seen(config, records, engine, rule, settings, observe)
-    statistics = FeatureStatistics.of(seen.features[:, 0], seen.labels, len(labels))
+    with blas_on(1):
+        statistics = FeatureStatistics.of(seen.features[:, 0], seen.labels, len(labels))
     notes = _notes(config)
     if known:
         statistics = known.statistics.joined(statistics)

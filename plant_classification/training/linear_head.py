@@ -8,13 +8,17 @@ head back where photos are few.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.data.splitting import folds
+from plant_classification.inference.engine import processors
 from plant_classification.training.whitening import Spread
 from plant_classification.trust.calibration import fit_temperature, probabilities
 
@@ -30,6 +34,8 @@ LEAST_STEPS = 100
 BATCHES = (256, 1024)
 LEARNING_RATE = 0.05
 MOMENTUM = 0.9
+LARGE = 2**20
+"""Weights from which on a step is worth the threads of several processors."""
 BLOCK = 4096
 LEAST_PROBABILITY = 1e-12
 MOST_BELOW = 60.0
@@ -82,6 +88,18 @@ class Head:
         return np.asarray(features.astype(np.float32) @ self.kernel + self.bias)
 
 
+def blas_on(count: int | None) -> contextlib.AbstractContextManager[Any]:
+    """A block in which NumPy multiplies matrices on so many processors; None for all.
+
+    OpenBLAS waits for its other threads without letting go of the processor. Where other processes
+    want it too, small products then take ten times as long on two processors as on one.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    limits: contextlib.AbstractContextManager[Any] = threadpool_limits(count, "blas")
+    return limits
+
+
 def choose_shrinkage(
     features: NDArray[np.floating],
     labels: NDArray[np.int32],
@@ -108,25 +126,29 @@ def choose_shrinkage(
         random = np.random.default_rng(seed)
         some = np.sort(random.choice(len(labels), MOST_PHOTOS_IN_FOLDS, replace=False))
         features, labels, groups = features[some], labels[some], groups[some]
-    losses = dict.fromkeys(SHRINKAGES, 0.0)
     parts = folds(labels, groups, FOLDS, seed)
-    for fold in range(FOLDS):
+
+    def judged(fold: int) -> NDArray[np.float64]:
+        """The losses of what is held back in a fold, for each shrinkage."""
         learnt = parts != fold
         there = np.bincount(labels[learnt], minlength=len(weighted.weights)) > 0
         held = ~learnt & there[labels]
         if not held.any():
-            continue
+            return np.zeros(len(SHRINKAGES))
         known = features[learnt].reshape(-1, features.shape[-1])
         truth = np.repeat(labels[learnt], features.shape[1])
         spread = Spread.of(known, truth, len(weighted.weights))
+        losses = []
         for shrinkage in SHRINKAGES:
             whitening = spread.whitening(shrinkage)
             whitened = whitening(known)
-            nothing = _zeros(whitened, weighted)
-            head = _descend(whitened, truth, nothing, 0, weighted, seed)
+            head = _descend(whitened, truth, _zeros(whitened, weighted), 0, weighted, seed)
             logits = head(whitening(features[held, 0]))
-            losses[shrinkage] += _loss(logits, labels[held], weighted)
-    return min(SHRINKAGES, key=lambda shrinkage: losses[shrinkage])
+            losses.append(_loss(logits, labels[held], weighted))
+        return np.array(losses)
+
+    with blas_on(1), ThreadPoolExecutor(min(FOLDS, processors())) as pool:
+        return SHRINKAGES[int(np.argmin(sum(pool.map(judged, range(FOLDS)))))]
 
 
 def _loss(logits: NDArray[np.float32], labels: NDArray[np.int32], weighted: LabelWeights) -> float:
@@ -159,17 +181,19 @@ def fit_head(
         begun: The head to start from, and to stay near; by default that of zeros.
         kept: How many labels, the first ones, stay as they are in that head.
     """
-    spread = Spread.of(features, labels, len(weighted.weights), in_all_directions=begun is not None)
-    whitening = spread.whitening(shrinkage)
-    whitened = features[:, : whitening.matrix.shape[1]]
-    for start in range(0, len(features), BLOCK):
-        whitened[start : start + BLOCK] = whitening(features[start : start + BLOCK])
-    if begun is None:
-        begun = _zeros(whitened, weighted)
-    else:
-        begun = Head(*whitening.whitened(begun.kernel, begun.bias))
-    head = _descend(whitened, labels, begun, kept, weighted, seed, tell)
-    return Head(*whitening.unwhitened(head.kernel, head.bias))
+    count = len(weighted.weights)
+    with blas_on(None if features.shape[1] * count > LARGE else 1):
+        spread = Spread.of(features, labels, count, in_all_directions=begun is not None)
+        whitening = spread.whitening(shrinkage)
+        whitened = features[:, : whitening.matrix.shape[1]]
+        for start in range(0, len(features), BLOCK):
+            whitened[start : start + BLOCK] = whitening(features[start : start + BLOCK])
+        if begun is None:
+            begun = _zeros(whitened, weighted)
+        else:
+            begun = Head(*whitening.whitened(begun.kernel, begun.bias))
+        head = _descend(whitened, labels, begun, kept, weighted, seed, tell)
+        return Head(*whitening.unwhitened(head.kernel, head.bias))
 
 
 def _zeros(features: NDArray[np.floating], weighted: LabelWeights) -> Head:
