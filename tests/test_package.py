@@ -118,7 +118,10 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(distributions: Path) -> 
     package = CHECKOUT / "plant_classification"
     wanted = {
         path.relative_to(CHECKOUT).as_posix()
-        for pattern in ("**/*.py", "config.yaml", "py.typed", "models/starter/*", "taxonomy/*.csv")
+        for pattern in (
+            *("**/*.py", "config.yaml", "py.typed"),
+            *("evaluation/templates/*", "models/starter/*", "taxonomy/*.csv"),
+        )
         for path in package.glob(pattern)
     }
     packed = {name for name in names if not name.split("/")[0].endswith(".dist-info")}
