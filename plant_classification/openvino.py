@@ -1,9 +1,11 @@
-"""The one way in which this package imports OpenVINO, and writes its networks."""
+"""The one way in which this package imports OpenVINO, asks it for its core, and writes networks."""
 
 from __future__ import annotations
 
 import errno
+import functools
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,25 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+def core() -> Any:
+    """The ``openvino.Core`` of this process; there must be no other.
+
+    Where the processor has AMX, each core's plugin gives the thread a signal stack of its own. When
+    one of several goes, it takes away the stack that is in use, and the next signal that Python
+    would have handled kills the process.
+    """
+    with _LOCK:
+        return _core()
+
+
+_LOCK = threading.Lock()
+
+
+@functools.cache
+def _core() -> Any:
+    return import_openvino().Core()
 
 
 def save_network(network: Any, path: Path, *, half: bool) -> None:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_classification.openvino import import_openvino
+from plant_classification.openvino import core
 
 
 def save_half_weights(model: keras.Model, path: Path) -> None:
@@ -47,7 +47,6 @@ def run_network(network: Any, images: NDArray[np.float32]) -> list[NDArray[np.fl
         network: An OpenVINO model, or the path of network.xml.
         images: ``float32 (N, size, size, 3)``, normalised.
     """
-    openvino = import_openvino()
-    compiled = openvino.Core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     outputs = compiled(images)
     return [np.asarray(outputs[name]) for name in ("logits", "features")]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.errors import ArgumentError
-from plant_classification.openvino import import_openvino
+from plant_classification.openvino import core, import_openvino
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import PRECISIONS
 
@@ -69,11 +69,10 @@ class Engine:
         for_many: bool = False,
     ) -> None:
         ov = import_openvino()
-        core = ov.Core()
         self.precision = choose_precision(
-            precision, core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+            precision, core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         )
-        model = core.read_model(network)
+        model = core().read_model(network)
         size = preprocessing.size
         model.reshape([1, size, size, 3])
         steps = ov.preprocess.PrePostProcessor(model)
@@ -84,7 +83,7 @@ class Engine:
         if preprocessing.channels == "BGR":
             convert = convert.reverse_channels()
         convert.mean(list(preprocessing.mean)).scale(list(preprocessing.scale))
-        compiled = core.compile_model(
+        compiled = core().compile_model(
             steps.build(),
             "CPU",
             {

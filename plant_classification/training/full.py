@@ -18,7 +18,7 @@ from plant_classification.models.folder import KERAS_WEIGHTS, NETWORK
 from plant_classification.networks import build, find_architecture
 from plant_classification.networks.export import convert
 from plant_classification.networks.transfer import load_from
-from plant_classification.openvino import import_openvino, save_network
+from plant_classification.openvino import core, save_network
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
 from plant_classification.training import distribution
@@ -191,11 +191,7 @@ def _exported(
 
 def _difference(network: keras.Model, converted: Any, images: NDArray[np.float32]) -> float:
     """Largest difference of the logits between Keras and OpenVINO, both in float32."""
-    compiled = (
-        import_openvino()
-        .Core()
-        .compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    )
+    compiled = core().compile_model(converted, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = compiled(images)["logits"]
     expected = network.predict_on_batch(images)[0]
     return float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))

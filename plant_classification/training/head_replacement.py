@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from plant_classification.errors import TrainingError
 from plant_classification.models import ModelFolder
 from plant_classification.models.folder import KERAS_WEIGHTS, NETWORK, NETWORK_WEIGHTS
-from plant_classification.openvino import import_openvino, save_network
+from plant_classification.openvino import core, import_openvino, save_network
 from plant_classification.training.linear_head import Head
 
 KERAS_LAYERS = "layers"
@@ -64,8 +64,7 @@ def read_head(network: Path) -> Head:
     Raises:
         TrainingError: Its logits are not a matrix times the mean of its last feature map.
     """
-    openvino = import_openvino()
-    model = openvino.Core().read_model(network)
+    model = core().read_model(network)
     add = model.output("logits").node.input_value(0).get_node()
     try:
         product, bias = (port.get_node() for port in add.input_values())
@@ -95,7 +94,7 @@ def _with_head(network: Path, head: Head) -> Any:
     """The network, in memory, with the head after its output ``features``."""
     openvino = import_openvino()
     operations = openvino.opset13
-    old = openvino.Core().read_model(network)
+    old = core().read_model(network)
     source = old.output("features").node.input_value(0)
     mean = operations.reduce_mean(source, np.array([1, 2]), keep_dims=False)
     product = operations.matmul(mean, operations.constant(head.kernel), False, False)

@@ -18,7 +18,7 @@ from plant_classification.inference.engine import Engine
 from plant_classification.models import ModelFolder, write_model_folder
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.models.folder import KERAS_WEIGHTS, NETWORK, NETWORK_WEIGHTS
-from plant_classification.openvino import import_openvino
+from plant_classification.openvino import core, import_openvino
 from plant_classification.training.head_replacement import read_head, replace_head
 from plant_classification.training.linear_head import Head
 
@@ -50,7 +50,7 @@ def base_of(folder: Path, change: Callable[[Any], None], *, half: bool) -> Model
     openvino = import_openvino()
     made = folder / "made"
     made.mkdir()
-    network = openvino.Core().read_model(STARTER_FOLDER / NETWORK)
+    network = core().read_model(STARTER_FOLDER / NETWORK)
     change(network)
     openvino.save_model(network, made / NETWORK, compress_to_fp16=half)
     return folder_of(made)
