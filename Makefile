@@ -14,10 +14,10 @@ demo: $(VENV)/core  ## name the plant in a photo
 	$(BIN)/plant-classification identify docs/dahlia.jpg
 
 test: $(VENV)/test  ## run the tests but the slow ones
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadgroup --max-worker-restart 0 -m "not slow"
 
 test-slow: $(VENV)/dev  ## run the slow tests
-	$(BIN)/pytest -n 2 --dist loadgroup -m slow
+	$(BIN)/pytest -n 2 --dist loadgroup --max-worker-restart 0 -m slow
 
 lint: $(VENV)/dev  ## check style, types, security and which module imports which
 	$(BIN)/ruff format --check

@@ -77,6 +77,12 @@ def test_a_model_is_trained_and_its_first_use_is_told(run: Run, plants: Path, fo
     assert SPECIES[1] in named.stdout.splitlines()[1]
 
 
+def test_signals_act_afterwards_as_they_did(run: Run, plants: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    run("train", plants, *FAST)
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_a_training_without_a_name_has_the_time_as_one(
     run: Run, plants: Path, folder: Path
 ) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,16 +134,28 @@ def _train(
     from plant_classification.training import checkpoints, run
     from plant_classification.training.observers import observing
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     name = str(config.name)
     try:
-        with showing() as bar, observing(config, settings, _note, bar) as observe:
+        with (
+            _ended_by_sigterm_as_by_ctrl_c(),
+            showing() as bar,
+            observing(config, settings, _note, bar) as observe,
+        ):
             return run.train(config, data, settings, observe, resume=resume)
     except (KeyboardInterrupt, TrainingError) as error:
         reason = "The training was stopped." if isinstance(error, KeyboardInterrupt) else str(error)
         if checkpoints.find(settings.trainings_dir / name):
             reason += f" To go on: the same command with --name {shlex.quote(name)} --resume"
         raise TrainingError(reason) from None
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm_as_by_ctrl_c() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(outline: Outline, config: TrainingConfig) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -25,14 +24,14 @@ def test_the_first_signal_is_remembered(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with told_to_stop() as told:
         assert not told()
-        os.kill(os.getpid(), number)
+        signal.raise_signal(number)
         assert told()
     assert signal.getsignal(number) == before
 
 
 def test_a_second_signal_acts_as_ever() -> None:
     with told_to_stop() as told:
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
         assert told()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
@@ -41,7 +40,7 @@ def test_a_second_signal_acts_as_ever() -> None:
 def test_what_is_ignored_stays_ignored() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with told_to_stop() as told:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         assert not told()
 
 

@@ -176,7 +176,7 @@ def test_told_to_stop_it_finishes_the_step_and_goes_on_to_the_same_end(
     options: dict[str, Any] = {"accumulate": 2, "ema": 0.9}
     unbroken = train(tmp_path / "unbroken", **options)
     before = signal.getsignal(signal.SIGTERM)
-    stop = at(3, 2, partial(os.kill, os.getpid(), signal.SIGTERM))
+    stop = at(3, 2, partial(signal.raise_signal, signal.SIGTERM))
     with pytest.raises(TrainingError, match=r"Stopped as asked after step 11 of 28.*--resume"):
         train(tmp_path / "broken", stop, **options)
     assert signal.getsignal(signal.SIGTERM) == before
@@ -192,7 +192,7 @@ def test_told_to_stop_in_the_first_step_or_the_last_of_an_epoch_it_goes_on_as_we
 ) -> None:
     unbroken = train(tmp_path / "unbroken")
     for step, epoch in ((1, 1), (STEPS, 2), (1, 3)):
-        stop = at(step, epoch, partial(os.kill, os.getpid(), signal.SIGINT))
+        stop = at(step, epoch, partial(signal.raise_signal, signal.SIGINT))
         with pytest.raises(TrainingError, match="Stopped as asked"):
             train(tmp_path / "broken", stop, resume=True)
     resumed = train(tmp_path / "broken", resume=True)
