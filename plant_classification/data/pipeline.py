@@ -12,7 +12,6 @@ import itertools
 import os
 import re
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +28,7 @@ from plant_classification.data.photo_memory import PhotoMemory
 from plant_classification.data.photo_order import PLACE, photo_order
 from plant_classification.data.records import Records
 from plant_classification.errors import ArgumentError, DatasetError, PlantClassificationError
+from plant_classification.photos.ahead import in_order
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import Settings
 
@@ -221,26 +221,11 @@ def validation_pixels(
 
     rows: list[Pixels] = []
     labels: list[int] = []
-    for index, pixels in enumerate(_in_order(served, len(records), settings, ahead=2 * batch)):
+    threads = settings.threads or os.cpu_count()
+    for index, pixels in enumerate(in_order(served, len(records), threads, ahead=2 * batch)):
         if pixels is not None:
             rows.append(pixels)
             labels.append(int(records.labels[index]))
         if rows and (len(rows) == batch or index + 1 == len(records)):
             yield np.concatenate(rows), np.array(labels, np.int32)
             rows, labels = [], []
-
-
-def _in_order(
-    read: Callable[[int], Pixels | None], count: int, settings: Settings, ahead: int
-) -> Iterator[Pixels | None]:
-    """What ``read`` gives for each index, read in threads, not too far ahead."""
-    pool = ThreadPoolExecutor(settings.threads or os.cpu_count())
-    waiting = deque(pool.submit(read, index) for index in range(min(ahead, count)))
-    try:
-        for index in range(count):
-            result = waiting.popleft().result()
-            if index + ahead < count:
-                waiting.append(pool.submit(read, index + ahead))
-            yield result
-    finally:
-        pool.shutdown(cancel_futures=True)

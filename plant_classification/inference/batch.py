@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -15,6 +13,7 @@ from plant_classification import photos
 from plant_classification.data import Records
 from plant_classification.errors import ModelFolderError, PlantClassificationError
 from plant_classification.inference.engine import Engine, processors
+from plant_classification.photos.ahead import in_order
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import Settings
 
@@ -116,8 +115,10 @@ def look_at_views(
             return fault.message
         return views(index, photo.pixels)
 
+    threads = processors()
+
     def seen() -> Iterator[tuple[tuple[int, int], NDArray[np.uint8]]]:
-        for index, found in enumerate(_ahead(view, len(records))):
+        for index, found in enumerate(in_order(view, len(records), threads, WAITING * threads)):
             if isinstance(found, str):
                 faults.append((index, found))
             else:
@@ -141,21 +142,3 @@ def _served(
     preprocessing: Preprocessing, _index: int, pixels: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
     return preprocessing.apply(pixels)
-
-
-def _ahead(
-    view: Callable[[int], NDArray[np.uint8] | str], count: int
-) -> Iterator[NDArray[np.uint8] | str]:
-    """What is made of each index, in order, in threads that are a little ahead."""
-    waiting: collections.deque[Future[NDArray[np.uint8] | str]] = collections.deque()
-    with ThreadPoolExecutor(processors()) as pool:
-        try:
-            for index in range(count):
-                waiting.append(pool.submit(view, index))
-                if len(waiting) >= WAITING * processors():
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
