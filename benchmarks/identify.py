@@ -26,6 +26,7 @@ import requests
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.figures import Figure, show
 from plant_classification import Classifier
 from plant_classification.inference.engine import Engine
 from plant_classification.models import write_model_folder
@@ -60,16 +61,6 @@ model = core.read_model(sys.argv[1])
 model.reshape([1, *(int(sys.argv[2]),) * 2, 3])
 core.compile_model(model, "CPU")(numpy.zeros(model.input().shape, "f4"))
 """
-
-
-@dataclasses.dataclass(frozen=True)
-class Figure:
-    """One line of the result: a ratio, the bound it should keep, and absolute medians."""
-
-    name: str
-    ratio: float
-    bound: str
-    remark: str
 
 
 def in_turn(
@@ -266,9 +257,7 @@ def main() -> None:
         figures += against_tensorflow(folder, starter, {precision: ">= 4"})
         figures.append(whole_identify(folder))
         figures.append(through_deepaas(folder, folder / "models" / "xception"))
-    width = max(len(figure.name) for figure in figures)
-    for figure in figures:
-        print(f"{figure.name:<{width}}  {figure.ratio:5.2f}  {figure.bound:<8}  {figure.remark}")
+    show(figures)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from the shared data: ``../shared``, or the folder that PLANT_SHARED names.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 import statistics
@@ -26,6 +25,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.figures import Figure, show
 from plant_classification.data import read_dataset
 from plant_classification.data.split_files import read_splits
 
@@ -41,16 +41,6 @@ for folder in sys.argv[1:]:
     read_dataset(Path(folder), images=".")
 print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
-
-
-@dataclasses.dataclass(frozen=True)
-class Figure:
-    """One line of the result: a ratio, the bound it should keep, and what it is made of."""
-
-    name: str
-    ratio: float
-    bound: str
-    remark: str
 
 
 def write_split_files(folder: Path, lines: int) -> int:
@@ -149,9 +139,7 @@ def main() -> None:
         raise SystemExit(f"{NAMES} is missing: set PLANT_SHARED to the folder of shared data.")
     with tempfile.TemporaryDirectory() as name:
         figures = measure(Path(name))
-    width = max(len(figure.name) for figure in figures)
-    for figure in figures:
-        print(f"{figure.name:<{width}}  {figure.ratio:5.2f}  {figure.bound:<8}  {figure.remark}")
+    show(figures)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ Run it with ``python benchmarks/pipeline.py`` on a machine that does nothing els
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 import statistics
@@ -27,6 +26,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.figures import Figure, show
 from plant_classification.data.augmentation import Augmentation
 from plant_classification.data.pipeline import training_batches
 from plant_classification.data.records import Records
@@ -41,16 +41,6 @@ BATCH = 16
 STEPS = 100
 ROUNDS = 7
 DEFAULT = Augmentation.from_dict(training_options()["train_mode"].default)
-
-
-@dataclasses.dataclass(frozen=True)
-class Figure:
-    """One line of the result: a ratio, the bound it should keep, and what it is made of."""
-
-    name: str
-    ratio: float
-    bound: str
-    remark: str
 
 
 def write_photos(folder: Path) -> Records:
@@ -126,9 +116,7 @@ def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as name:
         figures = measure(Path(name))
-    width = max(len(figure.name) for figure in figures)
-    for figure in figures:
-        print(f"{figure.name:<{width}}  {figure.ratio:5.2f}  {figure.bound:<8}  {figure.remark}")
+    show(figures)
 
 
 if __name__ == "__main__":

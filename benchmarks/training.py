@@ -22,22 +22,13 @@ import numpy as np
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.figures import Figure, show
 
 PHOTO = Path(__file__).resolve().parents[1] / "docs/dahlia.jpg"
 PHOTOS, LABELS = 64, 100
 SIZE, BATCH = 224, 16
 STEPS = 30
 ROUNDS = 3
-
-
-@dataclasses.dataclass(frozen=True)
-class Figure:
-    """One line of the result: a ratio, the bound it should keep, and what it is made of."""
-
-    name: str
-    ratio: float
-    bound: str
-    remark: str
 
 
 def write_photos(folder: Path) -> None:
@@ -177,9 +168,7 @@ def main() -> None:
         folder = Path(name)
         write_photos(folder)
         figures = against_the_bare_step(folder)
-    width = max(len(figure.name) for figure in figures)
-    for figure in figures:
-        print(f"{figure.name:<{width}}  {figure.ratio:5.2f}  {figure.bound:<8}  {figure.remark}")
+    show(figures)
 
 
 if __name__ == "__main__":
