@@ -51,9 +51,8 @@ def features_of(
         preprocessing: Its rule.
         records: The photos.
         views: Of each photo: one as in serving, the others changed.
-        augmentation: How. Only where things are is changed: a network that stays as it is gets no
-            better by views in other colours, with noise or holes, and on flora119 the head gets
-            worse (88.8 % become 87.8 %).
+        augmentation: How. Only where things are is changed: with other colours, noise and holes as
+            well, the head's log-loss on held-back photos of flora119 was 0.445 instead of 0.417.
         seed: A view follows from it, the index of the photo and the number of the view.
         settings: For the limits of photos.
         tell: Is told how many photos are done, and how many there are.
