@@ -7,6 +7,7 @@ from pathlib import Path
 
 from plant_classification.errors import ArgumentError, PlantClassificationError
 from plant_classification.models import ModelFolder, find_model, read_model, ready
+from plant_classification.models.files import sha256
 from plant_classification.models.folder import KERAS_WEIGHTS
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import Settings
@@ -39,7 +40,7 @@ class Start:
     @property
     def is_imagenet(self) -> bool:
         """Whether the weights of ImageNet are taken."""
-        return self.words.startswith(IMAGENET)
+        return self.model is None and self.words.startswith(IMAGENET)
 
 
 def find_start(config: TrainingConfig, settings: Settings) -> Start:
@@ -80,8 +81,8 @@ def _start(config: TrainingConfig, settings: Settings) -> Start:
         raise ArgumentError(f"init names the file {init}, which is not there.", field="init")
     if is_file or init in (IMAGENET, NOTHING):
         name = (config.modelname or DEFAULT_NETWORKS[config.mode]).lower()
-        words = f"{IMAGENET} ({init})" if is_file else init
         file = Path(init) if is_file else None
+        words = f"{IMAGENET} ({file.name} {sha256(file)[:12]})" if file else init
         return Start(name, _preprocessing_of(name), None, file, words)
     return _from_model(config, init, "init", settings)
 

@@ -53,6 +53,16 @@ def test_a_model_is_found_by_its_name_and_by_its_folder(settings: Settings, tmp_
     assert by_name.model.version == by_folder.model.version
 
 
+def test_a_file_of_weights_is_known_by_what_is_in_it(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "weights.h5"
+    file.write_bytes(b"once")
+    once = start(settings, init=str(file))
+    assert once.is_imagenet
+    assert start(settings, init=str(file)).words == once.words
+    file.write_bytes(b"twice")
+    assert start(settings, init=str(file)).words != once.words
+
+
 def test_the_size_and_the_means_can_be_others(settings: Settings) -> None:
     rule = start(settings, init="none", modelname="VGG16", image_size=96, mean_RGB=[1, 2, 3])
     assert rule.preprocessing.size == 96
