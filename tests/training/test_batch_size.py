@@ -16,7 +16,7 @@ GIBIBYTE = 2**30
 
 
 def found(work: Path, photos: int = 10_000, size: int = 32) -> int:
-    return batch_size.batch_size(AUTO, "efficientnet_lite0", size, 10, photos, work)
+    return batch_size.batch_size(AUTO, "mobilenet", size, 10, photos, work)
 
 
 def test_a_number_is_taken_as_it_is(tmp_path: Path) -> None:
