@@ -120,7 +120,7 @@ def _read_file(path: Path, shown: str, name: str, settings: Settings) -> bytes:
             if not stat.S_ISREG(status.st_mode):
                 raise ArgumentError(f"{shown} is not a file; give the path of a photo.")
             _check_size(status.st_size, name, settings)
-            return file.read(settings.max_photo_bytes + 1)
+            return file.read(status.st_size)
     except IsADirectoryError:
         raise ArgumentError(f"{shown} is a folder; give the path of a photo.") from None
     except FileNotFoundError:
