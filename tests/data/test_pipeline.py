@@ -19,7 +19,6 @@ from PIL import Image
 from plant_classification import Classifier
 from plant_classification.data.augmentation import Augmentation
 from plant_classification.data.changed_photo import changed_photo
-from plant_classification.data.mix_up import mix_up
 from plant_classification.data.photo_memory import PhotoMemory, free_memory
 from plant_classification.data.photo_order import photo_order
 from plant_classification.data.pipeline import (
@@ -480,31 +479,6 @@ def test_validation_may_be_left_early(records: Records, settings: Settings) -> N
     assert begun
     del parts
     assert not any(thread.is_alive() for thread in begun)
-
-
-# On the device.
-
-
-def test_mix_up_mixes_photos_and_targets_alike() -> None:
-    images = np.arange(4, dtype=np.float32)[:, None, None, None] * np.ones((1, 2, 2, 3), np.float32)
-    targets = np.eye(4, dtype=np.float32)
-    mixed, shares = (values.numpy() for values in mix_up(images, targets, (1, 2), 0.4))
-    np.testing.assert_allclose(shares.sum(1), 1, atol=1e-6)
-    np.testing.assert_allclose(mixed[:, 0, 0, 0], shares @ np.arange(4), atol=1e-6)
-    assert (np.count_nonzero(shares, axis=1) == 2).all()
-    again, other = (mix_up(images, targets, seed, 0.4)[0].numpy() for seed in ((1, 2), (1, 3)))
-    np.testing.assert_array_equal(mixed, again)
-    assert not np.array_equal(mixed, other)
-
-
-@pytest.mark.parametrize("alpha", [0.01, 0.2, 1.0])
-def test_the_shares_of_mix_up_follow_the_beta_distribution(alpha: float) -> None:
-    targets = np.tile(np.eye(2, dtype=np.float32)[:, None], (1, 5000, 1)).reshape(-1, 2)
-    _, shares = mix_up(np.zeros((10000, 1, 1, 3), np.float32), targets, (0, 0), alpha)
-    share = shares.numpy()[:, 0]
-    assert np.isfinite(share).all()
-    assert share.mean() == pytest.approx(0.5, abs=0.02)
-    assert share.var() == pytest.approx(1 / (4 * (2 * alpha + 1)), abs=0.01)
 
 
 LEFT = """
