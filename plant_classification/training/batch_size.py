@@ -18,6 +18,7 @@ from typing import Any
 from plant_classification.data import photo_memory
 from plant_classification.errors import ArgumentError, TrainingError
 from plant_classification.training import checkpoints
+from plant_classification.training.cluster import read_cluster
 from plant_classification.training.config import AUTO, TrainingConfig, load_training_config
 
 SMALL, LARGE = 2, 8
@@ -44,14 +45,14 @@ def batch_size(
         The option, or where it is ``auto`` the largest power of two that memory holds.
 
     Raises:
-        ArgumentError: ``auto`` on several machines.
+        ArgumentError: ``auto`` on several machines, or ``TF_CONFIG`` cannot be used.
         TrainingError: The trial fails.
     """
     if isinstance(config.batch_size, int):
         return config.batch_size
     for state in checkpoints.find(work).values():
         return int(state.fingerprint["batch"])
-    if os.environ.get("TF_CONFIG", "").strip():
+    if len(read_cluster().addresses) > 1:
         raise ArgumentError(
             f"batch_size is {AUTO}, which is for one machine; give a number.", field="batch_size"
         )

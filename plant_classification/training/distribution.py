@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
-import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -15,10 +13,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from plant_classification.errors import ArgumentError, TrainingError
+from plant_classification.errors import TrainingError
+from plant_classification.training.cluster import VARIABLE, host_and_port, read_cluster
 
-CLUSTER_VARIABLE = "TF_CONFIG"
-TASKS = ("chief", "worker")
 SECONDS_TO_GATHER = 600.0
 SECONDS_BETWEEN_CALLS = 1.0
 LOST = (
@@ -109,13 +106,13 @@ def choose() -> Distribution:
         ArgumentError: ``TF_CONFIG`` cannot be used.
         TrainingError: Another machine does not answer.
     """
-    addresses, worker = _cluster()
-    workers = len(addresses)
+    cluster = read_cluster()
+    workers = len(cluster.addresses)
     if workers > 1:
-        gather(addresses, worker, SECONDS_TO_GATHER)
-        with Distribution(None, worker, workers).together():
+        gather(cluster.addresses, cluster.worker, SECONDS_TO_GATHER)
+        with Distribution(None, cluster.worker, workers).together():
             strategy = tf.distribute.MultiWorkerMirroredStrategy()
-        return Distribution(strategy, worker, workers)
+        return Distribution(strategy, cluster.worker, workers)
     if len(tf.config.list_physical_devices("GPU")) > 1:
         return Distribution(tf.distribute.MirroredStrategy())
     return Distribution(tf.distribute.get_strategy())
@@ -135,52 +132,24 @@ def gather(addresses: Sequence[str], worker: int, seconds: float) -> None:
     end = time.monotonic() + seconds
     missing = [address for address in addresses if address != addresses[worker]]
     try:
-        with socket.create_server(("", _split(addresses[worker])[1])):
+        with socket.create_server(("", host_and_port(addresses[worker])[1])):
             while missing and time.monotonic() < end:
                 missing = [address for address in missing if not _answers(address)]
                 time.sleep(SECONDS_BETWEEN_CALLS if missing else 0)
     except OSError as fault:
         raise TrainingError(
-            f"Worker {worker} cannot listen at {addresses[worker]} of {CLUSTER_VARIABLE}: "
-            f"{fault.strerror}."
+            f"Worker {worker} cannot listen at {addresses[worker]} of {VARIABLE}: {fault.strerror}."
         ) from None
     if missing:
         raise TrainingError(
-            f"No worker answers at {', '.join(missing)} of {CLUSTER_VARIABLE} within "
+            f"No worker answers at {', '.join(missing)} of {VARIABLE} within "
             f"{seconds:g} seconds; start all workers at about the same time."
         )
 
 
 def _answers(address: str) -> bool:
     try:
-        socket.create_connection(_split(address), timeout=SECONDS_BETWEEN_CALLS).close()
+        socket.create_connection(host_and_port(address), timeout=SECONDS_BETWEEN_CALLS).close()
     except OSError:
         return False
     return True
-
-
-def _split(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), int(port)
-
-
-def _cluster() -> tuple[list[str], int]:
-    """The addresses of all workers, and which of them this is; none without ``TF_CONFIG``."""
-    text = os.environ.get(CLUSTER_VARIABLE, "").strip()
-    if not text:
-        return [], 0
-    try:
-        content = json.loads(text)
-        cluster, task = content["cluster"], content["task"]
-        tasks = [(kind, n) for kind in TASKS for n in range(len(cluster.get(kind, ())))]
-        addresses = [cluster[kind][n] for kind, n in tasks]
-        for address in addresses:
-            _split(address)
-        return addresses, tasks.index((task["type"], task["index"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise ArgumentError(
-            f"{CLUSTER_VARIABLE} cannot be used ({fault!r}); it must be of the form "
-            '{"cluster": {"worker": ["host:port", "host:port"]}, '
-            '"task": {"type": "worker", "index": 0}}.',
-            field=CLUSTER_VARIABLE,
-        ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ def test_what_is_gone_on_with_keeps_the_size_that_was_found(tmp_path: Path) -> N
 
 
 def test_several_machines_need_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TF_CONFIG", "{}")
+    workers = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(workers))
     with pytest.raises(ArgumentError, match="batch_size is auto, which is for one machine"):
         found(tmp_path)
 

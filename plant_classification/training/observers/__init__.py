@@ -7,12 +7,11 @@ stays there when that is gone. One that fails with nothing to go on from leaves 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from plant_classification.settings import Settings
+from plant_classification.training.cluster import read_cluster
 from plant_classification.training.config import TrainingConfig, check_free
 from plant_classification.training.observers.mlflow import logged_in_mlflow
 from plant_classification.training.observers.progress_file import PROGRESS, written_to_file
@@ -42,14 +41,15 @@ def observing(
         callers: Observers of the caller's own.
 
     Raises:
-        ArgumentError: A training of that name is running, or a model of it is there.
+        ArgumentError: A training of that name is running, a model of it is there, or ``TF_CONFIG``
+            cannot be used.
         TrainingError: progress.json cannot be written.
     """
     work = settings.trainings_dir / str(config.name)
     model = settings.models_dir / str(config.name)
     observers = list(callers)
     with contextlib.ExitStack() as stack:
-        if _is_chief():
+        if read_cluster().worker == 0:
             check_free(config, settings)
             stack.enter_context(claimed(work))
             observers += [
@@ -63,16 +63,3 @@ def observing(
                 observer(progress)
 
         yield observe
-
-
-def _is_chief() -> bool:
-    """Whether this is the first worker of ``TF_CONFIG``, or the only one.
-
-    A ``TF_CONFIG`` that cannot be used is refused by the training itself.
-    """
-    try:
-        content = json.loads(os.environ.get("TF_CONFIG") or "{}")
-        first = "chief" if content["cluster"].get("chief") else "worker"
-        return bool((content["task"]["type"], content["task"]["index"]) == (first, 0))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return True
