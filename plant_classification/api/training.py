@@ -21,9 +21,9 @@ from plant_classification.models import find_model
 from plant_classification.models.folder import check_name
 from plant_classification.settings import Settings
 from plant_classification.training.config import (
-    RESERVED,
     WITHOUT_PURPOSE,
     Option,
+    check_free,
     load_training_config,
     training_options,
 )
@@ -199,8 +199,7 @@ def _check_model(text: str, settings: Settings) -> None:
 
 def _check_new(text: str, settings: Settings) -> None:
     check_name(text)
-    if text in RESERVED or (settings.models_dir / text).exists():
-        raise ArgumentError("There is a model of that name already, or it means something else.")
+    check_free(text, settings)
 
 
 CHECKS: dict[str, Callable[[str, Settings], None]] = {

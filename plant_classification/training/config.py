@@ -75,7 +75,7 @@ class TrainingConfig:
     patience: int | None
     strict: bool
     cache: bool
-    views: int
+    views: int | None
     extend: str | None
     use_tensorboard: bool
     tensorboard_port: int | None
@@ -221,13 +221,12 @@ def from_text(text: str) -> Any:
         return text
 
 
-def check_free(config: TrainingConfig, settings: Settings) -> None:
-    """Judge a name before anything is written.
+def check_free(name: str, settings: Settings) -> None:
+    """Judge the name of a model to be before anything is written.
 
     Raises:
         ArgumentError: A model of that name is there already, or the word means something else.
     """
-    name = str(config.name)
     if name in RESERVED:
         raise ArgumentError(
             f"A model cannot be called {name!r}, which means something else; give another name.",

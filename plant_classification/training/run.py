@@ -60,7 +60,7 @@ def outline(config: TrainingConfig, data: Path, settings: Settings) -> Outline:
         DatasetError: The data set cannot be used.
         ArgumentError: An option cannot be used, or a model of that name is there already.
     """
-    check_free(config, settings)
+    check_free(str(config.name), settings)
     _check_installed(config)
     start = find_start(config, settings)
     dataset = read_dataset(

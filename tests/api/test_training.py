@@ -154,7 +154,7 @@ def test_json_without_end_is_refused_like_any_other(service: Service) -> None:
         ("train_mode", '{"h_flop": 1}', "no augmentation; there are"),
         ("tensorboard_port", "70000", "less than or equal to 65535"),
         ("name", "../up", "letters, digits"),
-        ("name", "starter", "already"),
+        ("name", "starter", "means something else"),
         ("name", "imagenet", "means something else"),
         ("init", "/etc/passwd", "There is no model"),
         ("init", "../starter", "There is no model"),

@@ -50,7 +50,7 @@ def observing(
     observers = list(callers)
     with contextlib.ExitStack() as stack:
         if read_cluster().worker == 0:
-            check_free(config, settings)
+            check_free(str(config.name), settings)
             stack.enter_context(claimed(work))
             observers += [
                 stack.enter_context(written_to_file(work, model)),
