@@ -80,13 +80,19 @@ class Distribution:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """A block in which the loss of another worker is a sentence.
+        """A block in which the loss of another worker, and full memory, are a sentence.
 
         Raises:
-            TrainingError: Another worker has ended.
+            TrainingError: Another worker has ended, or a step does not fit into the memory.
         """
         try:
             yield
+        except tf.errors.ResourceExhaustedError as error:
+            raise TrainingError(
+                "The device has too little memory for a step; start again with a smaller "
+                "batch_size, or with 'auto', which finds the largest by trial. accumulate adds up "
+                "several steps."
+            ) from error
         except LOST as error:
             if self.workers == 1:
                 raise

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tiny_training
 from numpy.typing import NDArray
 from processes import wait_until
@@ -88,6 +89,11 @@ def test_one_device_is_the_rule_whatever_an_empty_variable_says(
     assert devices.chief
     sums = np.array([1.0, 2.0])
     assert devices.summed(sums) is sums
+
+
+def test_a_step_that_memory_does_not_hold_is_a_sentence() -> None:
+    with pytest.raises(TrainingError, match="too little memory"), choose().together():
+        tf.zeros((2**22, 2**22))  # 64 TiB
 
 
 @pytest.mark.parametrize(
