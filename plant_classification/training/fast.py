@@ -47,6 +47,13 @@ OF_FULL_TRAINING = (
 """Options that have no effect in fast mode."""
 
 
+VIEWS = ((8, 2_000), (4, 20_000))
+"""Views of each photo, where there are so many photos at most. With 30 photos of each of ten species
+of flora119, three times, eight views gave a log-loss of 0.21 on other photos, four gave 0.22."""
+
+LEAST_VIEWS = 2
+
+
 def train_fast(
     config: TrainingConfig,
     dataset: Dataset,
@@ -119,12 +126,18 @@ def train_fast(
             "mode": config.mode,
             **found,
             "photos": len(seen.labels),
+            "views": seen.features.shape[1],
             "notes": notes,
             "options": config.to_dict(),
         },
         statistics=statistics,
         unreadable=tuple((str(records.path(index)), fault) for index, fault in seen.faults),
     )
+
+
+def views_for(photos: int) -> int:
+    """Views of each of so many photos: the fewer there are, the more each has to tell."""
+    return next((views for views, most in VIEWS if photos <= most), LEAST_VIEWS)
 
 
 def _seen(
@@ -140,7 +153,7 @@ def _seen(
         engine,
         rule,
         records,
-        config.views,
+        config.views or views_for(len(records)),
         config.train_mode,
         config.seed,
         settings,
@@ -169,7 +182,7 @@ def _fitted(
     observe(Progress("choosing the regularisation"))
     shrinkage = choose_shrinkage(seen.features, seen.labels, groups, weighted, config.seed)
     views = seen.features.reshape(-1, seen.features.shape[-1])
-    labels = np.repeat(seen.labels, config.views)
+    labels = np.repeat(seen.labels, seen.features.shape[1])
     tell = _teller("fitting", observe)
     return shrinkage, fit_head(views, labels, shrinkage, weighted, config.seed, tell)
 

@@ -25,7 +25,7 @@ from plant_classification.models.folder import KERAS_WEIGHTS, NETWORK
 from plant_classification.settings import Settings, load_settings
 from plant_classification.training import run
 from plant_classification.training.config import TrainingConfig, load_training_config
-from plant_classification.training.fast import train_fast
+from plant_classification.training.fast import train_fast, views_for
 from plant_classification.training.features import features_of
 from plant_classification.training.progress import Progress
 from plant_classification.training.publishing import TrainedNetwork
@@ -100,6 +100,14 @@ def test_a_whole_training_gives_a_model_that_names_the_plants(
         for photo in ("1.jpg", "6.jpg"):
             answer = classifier.identify(plants / name / photo)
             assert answer.candidates[0].label.name == name
+
+
+def test_few_photos_are_looked_at_more_often_than_many(
+    plants: Path, machine: Settings, tmp_path: Path
+) -> None:
+    assert trained(plants, tmp_path / "few", machine, views=None).training["views"] == 8
+    assert trained(plants, tmp_path / "asked", machine, views=3).training["views"] == 3
+    assert [views_for(photos) for photos in (2_000, 2_001, 20_001)] == [8, 4, 2]
 
 
 @pytest.mark.slow
