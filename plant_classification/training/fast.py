@@ -48,8 +48,8 @@ OF_FULL_TRAINING = (
 
 
 VIEWS = ((8, 2_000), (4, 20_000))
-"""Views of each photo, where there are so many photos at most. With 30 photos of each of ten species
-of flora119, three times, eight views gave a log-loss of 0.21 on other photos, four gave 0.22."""
+"""Views of each photo, where there are so many photos at most. For ten species with 30 photos each,
+three times, eight gave a mean log-loss of 0.212 on other photos of theirs, four gave 0.216."""
 
 LEAST_VIEWS = 2
 
