@@ -14,6 +14,7 @@
     ├── DeadlineError               504  no answer in time
     ├── DatasetError                422  a data set that cannot be used
     ├── TrainingError               500  a training that cannot go on
+    │   └── DivergedError           500  its loss or weights are no numbers any more
     ├── DownloadError               502  an archive of a model that cannot be fetched
     ├── ModelFolderError            500  a model folder that is incomplete or damaged
     └── SettingsError               500  a setting that cannot be used
@@ -126,6 +127,10 @@ class DatasetError(PlantClassificationError):
 
 class TrainingError(PlantClassificationError):
     """A training that cannot go on; the message says why, and how to go on."""
+
+
+class DivergedError(TrainingError):
+    """The loss or the weights are no numbers any more: going on would come to the same."""
 
 
 class DownloadError(PlantClassificationError):

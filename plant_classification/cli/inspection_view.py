@@ -110,8 +110,8 @@ def _print_photos(found: Inspection, console: Console) -> None:
 def _print_twins(found: Inspection, console: Console) -> None:
     _say(console)
     _say(console, "The same photo more than once", style="bold")
-    _say(console, f"Photos whose very file is there again: {len(found.copies):,}")
-    _say(console, f"Photos that look like another one: {len(found.look_alikes):,}")
+    _say(console, f"Groups of the very same file: {len(found.copies):,}")
+    _say(console, f"Groups of photos that look alike: {len(found.look_alikes):,}")
     for where, groups in (
         ("In several splits", found.across_splits(found.look_alikes)),
         ("Under several labels", found.across_labels(found.look_alikes)),

@@ -14,7 +14,7 @@ import click
 
 from plant_classification.cli import options
 from plant_classification.cli.quiet import load_tensorflow
-from plant_classification.errors import ArgumentError, TrainingError
+from plant_classification.errors import ArgumentError, DivergedError, TrainingError
 from plant_classification.settings import Settings, load_settings
 from plant_classification.training.config import (
     Option,
@@ -144,7 +144,8 @@ def _train(
             return run.train(config, data, settings, observe, resume=resume)
     except (KeyboardInterrupt, TrainingError) as error:
         reason = "The training was stopped." if isinstance(error, KeyboardInterrupt) else str(error)
-        if checkpoints.find(settings.trainings_dir / name):
+        is_lost = isinstance(error, DivergedError)
+        if not is_lost and checkpoints.find(settings.trainings_dir / name):
             reason += f" To go on: the same command with --name {shlex.quote(name)} --resume"
         raise TrainingError(reason) from None
 

@@ -91,10 +91,7 @@ def _sections(report: TrainingReport, settings: Settings) -> Iterator[Section]:
         by_label = label_figures(seen, len(report.labels))
         yield _summary(report, seen, by_label)
     else:
-        yield Section(
-            "In short",
-            page.paragraphs(["No photos were held back, so nobody knows how good the model is."]),
-        )
+        yield Section("In short", page.paragraphs([_without_validation(report)]))
     if report.epochs:
         yield _curves(report.epochs)
     if seen:
@@ -105,6 +102,12 @@ def _sections(report: TrainingReport, settings: Settings) -> Iterator[Section]:
     yield _making(report)
     if report.unreadable:
         yield _left_out(report.unreadable)
+
+
+def _without_validation(report: TrainingReport) -> str:
+    if report.test is None:
+        return "No photos were held back, so nobody knows how good the model is."
+    return findings.accuracy_in_words(report.test, "test photos, looked at once, at the end,")
 
 
 def _summary(report: TrainingReport, seen: Predictions, by_label: LabelFigures) -> Section:
@@ -122,7 +125,9 @@ def _summary(report: TrainingReport, seen: Predictions, by_label: LabelFigures) 
         judged = [findings.accuracy_in_words(test, "test photos, looked at once, at the end,")]
     else:
         judged = [
-            "The same photos helped to choose what was kept: a stranger's may fare a little worse."
+            "The probabilities were fitted on these photos"
+            + (", and what was kept was chosen by them" if report.epochs else "")
+            + ": a stranger's may fare a little worse."
         ]
     watch = [
         *findings.cautions(seen, figures, by_label, report.labels, report.training_photos),

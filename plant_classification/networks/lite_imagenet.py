@@ -49,10 +49,17 @@ def load_imagenet(model: keras.Model, file: Path | None = None, *, variant: int)
         variant: 0, 1 or 2.
 
     Raises:
-        ArgumentError: The package with the weights is not installed.
+        ArgumentError: The package with the weights is not installed, or the file is another one.
         ValueError: The weights do not fit the network.
     """
-    state = torch_archive.read_state_dict(file or find_weights(variant))
+    path = file or find_weights(variant)
+    try:
+        state = torch_archive.read_state_dict(path)
+    except ValueError as fault:
+        raise ArgumentError(
+            f"{path} holds no weights of EfficientNet-Lite as PyTorch writes them: {fault}",
+            field="init",
+        ) from None
     prefixes = dict(_layer_prefixes(model))
     if model.get_layer("logits").units != len(state["_fc.bias"]):
         del prefixes["logits"]

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from plant_classification.errors import ArgumentError, TrainingError
+from plant_classification.errors import ArgumentError, DivergedError, TrainingError
 from plant_classification.models.files import PARTIAL, fsync, new_folder, remove
 from plant_classification.training.progress import EpochFigures
 
@@ -133,7 +133,7 @@ def write(
     except OSError as fault:
         raise TrainingError(
             f"The checkpoint of step {state.step} cannot be written to {work}: {fault.strerror}. "
-            "Mend that, then go on from the checkpoint before with --resume."
+            "Mend that, then go on from the checkpoint before."
         ) from fault
     return target
 
@@ -181,7 +181,7 @@ def write_weights(path: Path, network: Any) -> None:
         partial.unlink(missing_ok=True)
         raise TrainingError(
             f"The weights cannot be written to {path.parent}: {fault.strerror or fault}. "
-            "Mend that, then go on with --resume."
+            "Mend that, then go on."
         ) from fault
 
 
@@ -218,7 +218,7 @@ def _save(path: Path, variables: Variables) -> None:
         for name, variable in _named(variables):
             array = np.asanyarray(variable.numpy())
             if not np.isfinite(array).all():
-                raise TrainingError(
+                raise DivergedError(
                     "Weights of the network are no numbers any more; start the training anew with "
                     "a smaller initial_lr, a warmup, or clip_norm."
                 )

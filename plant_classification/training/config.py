@@ -210,7 +210,13 @@ def read_options(path: Path) -> Mapping[str, Any]:
         return {}
     if not isinstance(content, Mapping):
         raise ArgumentError(f"{path} must hold lines of the form 'option: value'.")
-    return content
+    return {name: _value(given) for name, given in content.items()}
+
+
+def _value(given: Any) -> Any:
+    """The value of an option in the form of the package's own config.yaml too."""
+    described = isinstance(given, Mapping) and {"value", "help"} <= set(given)
+    return given["value"] if described else given
 
 
 def from_text(text: str) -> Any:

@@ -98,8 +98,7 @@ class Distribution:
                 raise
             raise TrainingError(
                 f"Another worker of this training has ended, so worker {self.worker} of "
-                f"{self.workers} ends too; see why there, then start all of them again with "
-                "--resume."
+                f"{self.workers} ends too; see why there, then start all of them again."
             ) from error
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.data.pipeline import dataset_errors
-from plant_classification.errors import ArgumentError, TrainingError
+from plant_classification.errors import ArgumentError, DivergedError, TrainingError
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.training import checkpoints
 from plant_classification.training.clock import Clock
@@ -275,7 +275,7 @@ class _Run:
     def _check_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
             rate = learning_rate(self.config, self.step - 1, self.steps)
-            raise TrainingError(
+            raise DivergedError(
                 f"The loss is {loss} in epoch {len(self.epochs) + 1}, at step {self.step} of "
                 f"{self.steps}, with the learning rate {rate:.3g}. Start the training anew with a "
                 "smaller initial_lr, a warmup, or clip_norm 1."
@@ -292,9 +292,7 @@ class _Run:
             self.checkpoint = checkpoints.write(self.work, state, self.training.variables(), best)
 
     def _stop(self) -> None:
-        raise TrainingError(
-            f"Stopped as asked after step {self.step} of {self.steps}; --resume goes on from there."
-        )
+        raise TrainingError(f"Stopped as asked after step {self.step} of {self.steps}.")
 
     def _tell(self, stage: str, done: int, epoch: int, speed: float, **running: float) -> None:
         left = (self.steps - self.step) * self.plan.batch / speed

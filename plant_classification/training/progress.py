@@ -39,7 +39,7 @@ class Progress:
     """How far a training is.
 
     Attributes:
-        stage: What is done now: ``"reading"``, ``"training"``, ``"validating"``, ``"exporting"``.
+        stage: What is done now: ``"reading"``, ``"training"``, ``"validating"`` ...
         done, total: Units of the stage (steps, photos), 0 and 0 where they are not counted.
         epoch, epochs: From one up; 0 before the first.
         loss, top_1, top_5: Running means of this epoch, or None.

@@ -16,6 +16,7 @@ from plant_classification.models.files import remove
 from plant_classification.settings import Settings
 from plant_classification.training import checkpoints
 from plant_classification.training.config import TrainingConfig, check_free
+from plant_classification.training.extension import read_known
 from plant_classification.training.progress import Observer, Progress
 from plant_classification.training.publishing import TrainedNetwork, publish
 from plant_classification.training.start import FAST, Start, find_start
@@ -63,6 +64,8 @@ def outline(config: TrainingConfig, data: Path, settings: Settings) -> Outline:
     check_free(str(config.name), settings)
     _check_installed(config)
     start = find_start(config, settings)
+    if config.extend is not None and start.model is not None:
+        read_known(start.model)
     dataset = read_dataset(
         data,
         images=config.images_directory,
@@ -120,7 +123,7 @@ def train(
     except OSError as fault:
         place = fault.filename2 or fault.filename or plan.work
         raise TrainingError(
-            f"{place} cannot be written: {fault.strerror}. Mend that, then go on with --resume."
+            f"{place} cannot be written: {fault.strerror}. Mend that, then go on."
         ) from None
     for left in (*checkpoints.find(plan.work), trained.weights):
         if left is not None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +36,14 @@ def test_a_classifier_of_other_labels_keeps_its_own_weights() -> None:
     lite_imagenet.load_imagenet(model, variant=0)
     np.testing.assert_array_equal(model.get_layer("logits").get_weights()[0], before)
     assert not np.allclose(model.get_layer("stem_conv").get_weights()[0], stem)
+
+
+def test_a_file_of_another_form_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "keras.h5"
+    file.write_bytes(b"\x89HDF\r\n\x1a\n")
+    model = find_architecture("efficientnet_lite0").builder(size=32, labels=3)
+    with pytest.raises(ArgumentError, match=r"keras\.h5 holds no weights of EfficientNet-Lite"):
+        lite_imagenet.load_imagenet(model, file, variant=0)
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import plant_classification
 from plant_classification.data.augmentation import Augmentation
 from plant_classification.errors import ArgumentError, SettingsError
 from plant_classification.training.config import (
@@ -109,6 +110,11 @@ def test_a_file_holds_options_with_or_without_the_word_training(
     path = tmp_path / "mine.yaml"
     path.write_text(content)
     assert read_options(path) == {"epochs": 7}
+
+
+def test_a_copy_of_the_packages_own_file_can_be_used() -> None:
+    file = Path(plant_classification.__file__).with_name("config.yaml")
+    assert load_training_config(("file", read_options(file))) == load_training_config()
 
 
 def test_an_empty_file_holds_no_options(tmp_path: Path) -> None:

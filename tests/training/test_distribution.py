@@ -193,7 +193,7 @@ def test_a_killed_worker_ends_the_other_with_a_sentence_and_both_go_on(
     _, errors = workers[1 - killed].communicate(timeout=120)
     assert workers[1 - killed].returncode not in (0, None)
     assert ENDED in errors
-    assert "--resume" in errors
+    assert "start all of them again" in errors
     again = [started(work, cluster(addresses, index), dropout=0, ema=0.5) for index in (0, 1)]
     one = train(tmp_path / "one", network=build, ema=0.5)
     for resumed in map(finished, again):

@@ -20,7 +20,7 @@ from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
 from plant_classification.settings import Settings, load_settings
 from plant_classification.taxonomy import label_of
 from plant_classification.training import run
-from plant_classification.training.config import load_training_config
+from plant_classification.training.config import TrainingConfig, load_training_config
 from plant_classification.training.extension import (
     Known,
     compare,
@@ -146,10 +146,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings
 
 
-def train(data: Path, settings: Settings, **options: Any) -> ModelFolder:
+def configured(**options: Any) -> TrainingConfig:
     given = {"mode": "fast", "views": 2, **options}
-    config, _ = load_training_config(("the test", given))
-    model = run.train(config, data, settings, lambda _: None)
+    return load_training_config(("the test", given))[0]
+
+
+def train(data: Path, settings: Settings, **options: Any) -> ModelFolder:
+    model = run.train(configured(**options), data, settings, lambda _: None)
     assert model is not None
     return model
 
@@ -193,7 +196,7 @@ def test_old_labels_with_new_photos_are_judged_on_those_held_back(machine: Setti
 def test_a_model_without_statistics_cannot_be_extended(machine: Settings) -> None:
     new = machine.models_dir.parent / "new"
     with pytest.raises(ArgumentError, match=r"'tiny' cannot be extended: it has no trust\.npz"):
-        train(new, machine, extend="tiny", name="nothing")
+        run.outline(configured(extend="tiny", name="nothing"), new, machine)
     assert not (machine.models_dir / "nothing").exists()
 
 

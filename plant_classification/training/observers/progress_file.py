@@ -91,7 +91,7 @@ def _replace(path: Path, content: dict[str, Any]) -> None:
     except OSError as error:
         raise TrainingError(
             f"{path} cannot be written: {error.strerror}; make room or change trainings_dir, "
-            "and go on with --resume."
+            "and go on."
         ) from None
 
 
