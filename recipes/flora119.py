@@ -1,30 +1,22 @@
-"""Reading flora119, the photos of the starter model, from the shared data."""
+"""flora119, the photos of the starter model: where they come from, and a fold to choose by."""
 
 from __future__ import annotations
 
-import csv
-import dataclasses
 import os
-from collections import defaultdict
-from collections.abc import Sequence
+import shutil
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_classification import photos
+from plant_classification.data import TRAIN, VALIDATION, Dataset, Records
+from plant_classification.data.duplicates import kept_together
+from plant_classification.data.reading import read_dataset
+from plant_classification.data.splitting import folds
 from plant_classification.settings import load_settings
-from plant_classification.taxonomy import Label
-from plant_classification.taxonomy.labels import label_of
 
-
-@dataclasses.dataclass(frozen=True)
-class Example:
-    """A photo's file, the index of its label, and the source that it comes from."""
-
-    path: Path
-    label: int
-    source: str
+PARTS, SEED = 5, 7
+"""One fifth of train.txt is held back; look-alikes stay together."""
 
 
 def folder() -> Path:
@@ -36,56 +28,42 @@ def folder() -> Path:
     return path
 
 
-def read_split(name: str) -> list[Example]:
-    """The photos of ``"train"`` or ``"val"``, in the order of the file."""
-    root = folder()
-    examples = []
-    for line in (root / f"{name}.txt").read_text("utf-8").splitlines():
-        path, label = line.split("\t")
-        examples.append(Example(root / path, int(label), Path(path).parts[1]))
-    return examples
+def read() -> Dataset:
+    """The whole data set, with train.txt and val.txt."""
+    return read_dataset(folder())
 
 
-def read_labels() -> list[Label]:
-    """The labels, in the order of the network's outputs, with English common names."""
-    with (folder() / "labels.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    names = (folder() / "classes.txt").read_text("utf-8").splitlines()
-    if [row["species"] for row in rows] != names:
-        raise SystemExit("classes.txt and labels.csv of flora119 differ.")
-    return [
-        dataclasses.replace(
-            label_of(row["species"], row["family"]),
-            genus=row["genus"],
-            common_names=(("en", (row["common"],)),) if row["common"] else (),
-        )
-        for row in rows
-    ]
+def sources_of(records: Records) -> NDArray[np.str_]:
+    """Where each photo comes from: ``oxford102``, ``flickr5`` ..."""
+    return np.array([records.path(index).parts[-3] for index in range(len(records))])
 
 
-def hold_out(
-    examples: Sequence[Example], parts: int, seed: int
-) -> tuple[list[Example], list[Example]]:
-    """Part the examples in two, one of ``parts`` equal parts held out, for each label and source.
+def of_both(records: Records, source: str, other: str) -> NDArray[np.bool_]:
+    """The photos of a source, of those labels that another one has too."""
+    sources = sources_of(records)
+    is_of_both = (sources == source) & np.isin(records.labels, records.labels[sources == other])
+    return np.asarray(is_of_both)
 
-    Returns:
-        Those to train on and those held out.
+
+def write_fold(target: Path, is_left_out: NDArray[np.bool_] | None = None) -> None:
+    """Write split files: train.txt but for a fold, and the fold as val.txt.
+
+    Args:
+        target: The folder to write; the photos are a link in it.
+        is_left_out: Which photos of train.txt are left out of both.
     """
-    groups = defaultdict(list)
-    for example in examples:
-        groups[example.source, example.label].append(example)
-    random = np.random.default_rng(seed)
-    kept: list[Example] = []
-    held: list[Example] = []
-    for group in groups.values():
-        order = random.permutation(len(group))
-        first = int(random.integers(parts))
-        for place, index in enumerate(order):
-            (held if (place + first) % parts == 0 else kept).append(group[index])
-    return kept, held
-
-
-def read_pixels(examples: Sequence[Example]) -> list[NDArray[np.uint8]]:
-    """The photos, each ``uint8 (H, W, 3)``, read as the service reads them."""
-    settings = load_settings()
-    return [photos.read(example.path, settings).pixels for example in examples]
+    dataset = read()
+    records = dataset.splits[TRAIN]
+    is_held = folds(records.labels, kept_together(records, load_settings()), PARTS, SEED) == 0
+    is_used = np.ones(len(records), np.bool_) if is_left_out is None else ~is_left_out
+    target.mkdir(parents=True)
+    for name in ("classes.txt", "labels.csv"):
+        shutil.copy(dataset.folder / name, target)
+    (target / "photos").symlink_to(dataset.folder / "photos")
+    for split, chosen in ((TRAIN, is_used & ~is_held), (VALIDATION, is_used & is_held)):
+        lines = [
+            f"{path}\t{label}"
+            for path, label, taken in zip(records.paths, records.labels, chosen, strict=True)
+            if taken
+        ]
+        (target / f"{split}.txt").write_text("\n".join(lines) + "\n", "utf-8")

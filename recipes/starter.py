@@ -1,17 +1,16 @@
-"""Make the starter model: ``python -m recipes.starter train``; ``evaluate`` prints its figures.
+"""Make the starter model from the photos of flora119, by the training that the package ships.
 
-``train`` holds out one fifth of train.txt, trains on the rest, chooses the crop and the temperature
-on what was held out, reads val.txt once, through ``Classifier.identify``, and writes the model
-folder. ``evaluate`` prints the same figures of a model that is there. The photos are read from the
-folder that PLANT_SHARED names.
+``choose`` prints what the share of both networks was chosen by; ``left-out`` makes the model once
+more without flickr5 and judges it on those photos; ``train`` makes it, and reads val.txt for its
+card; ``evaluate`` prints the figures of a model that is there. The photos are read from the folder
+that PLANT_SHARED names.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,33 +20,155 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification import Classifier
-from plant_classification.models import write_model_folder
+from plant_classification.data import TRAIN, VALIDATION, Records
+from plant_classification.data.reading import read_dataset
+from plant_classification.inference.batch import Looks, look
+from plant_classification.inference.engine import Engine
+from plant_classification.models import ModelFolder, write_model_folder
 from plant_classification.models.choosing import STARTER_FOLDER
-from plant_classification.networks import find_architecture
+from plant_classification.models.files import remove
+from plant_classification.models.folder import KERAS_WEIGHTS, read_model_folder
 from plant_classification.networks.export import convert
 from plant_classification.openvino import save_network
+from plant_classification.photos import read
 from plant_classification.photos.preprocessing import Preprocessing
-from plant_classification.trust import probabilities
-from recipes import export, fine_tuning, flora119, starter_card
-from recipes.fine_tuning import Settings
+from plant_classification.settings import load_settings
+from plant_classification.training import run
+from plant_classification.training.config import load_training_config
+from plant_classification.training.progress import Progress
+from plant_classification.training.publishing import TRUST
+from plant_classification.trust.calibration import fit_temperature, probabilities
+from plant_classification.trust.feature_statistics import FeatureStatistics
+from recipes import averaging, export, flora119, starter_card
 
-PARTS = 5
+PROBE: Mapping[str, Any] = {
+    "mode": "fast",
+    "modelname": "efficientnet_lite0",
+    "train_mode": {
+        "h_flip": 0.5,
+        "rot": 0.5,
+        "rot_lim": 30,
+        "zoom": 0.3,
+        "aspect": 0.3,
+        "zoom_out": 0.5,
+    },
+}
+"""The head alone, on the features of ImageNet."""
+
+TUNING: Mapping[str, Any] = {
+    "image_size": 192,  # smaller than in serving, since crops enlarge plants (arXiv:1906.06423)
+    "epochs": 8,
+    "batch_size": 32,
+    "initial_lr": 5e-4,
+    "backbone_lr": 0.6,
+    "lr_schedule_mode": "cosine",
+    "warmup": 0.1,
+    "weight_decay": 0.02,
+    "l2_reg": 0.0,
+    "clip_norm": 1.0,
+    "label_smoothing": 0.1,
+    "ema": 0.99,
+    "frozen_batchnorm": True,
+    "cache": True,
+    "use_tensorboard": False,
+    "train_mode": {
+        "h_flip": 0.5,
+        "rot": 0.5,
+        "rot_lim": 30,
+        "zoom": 0.5,
+        "aspect": 0.33,
+        "zoom_out": 0.4,
+        "pixel_sat": 0.3,
+        "pixel_noise": 0.3,
+        "grey": 0.1,
+        "blur": 0.1,
+    },
+}
+"""The whole network, from there on."""
+
+SHARE = 0.7
+"""Of the tuned network in the mean of both: by what ``choose`` printed, the share with the least
+log-loss on another source's photos among those within half a point of the best on the fold."""
+
+SHARES = (0.0, 0.3, 0.5, 0.7, 0.8, 1.0)
 CROP_FRACTIONS = (0.8, 0.875, 0.95, 1.0)
-TEMPERATURES = np.geomspace(0.3, 2.0, 96)
 AGREEMENT = 1e-3
 """Largest difference of an output between Keras and OpenVINO, both in float32."""
+
+LEFT_OUT = "left_out.json"
 
 work_option = click.option(
     "--work",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Folder for what is between the steps; not inside the checkout.",
+    help="Folder outside the checkout for what is between the steps; what it has is gone on with.",
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """The two networks that the starter is the mean of, and their photos: those held back last."""
+
+    probe: ModelFolder
+    tuned: ModelFolder
+    train: Records
+    held: Records
 
 
 @click.group()
 def main() -> None:
     """Make the starter model from the photos of flora119."""
+
+
+@main.command()
+@work_option
+def choose(work: Path) -> None:
+    """Train without what oxford102 has of oxford17's labels; judge each share on that and a fold.
+
+    Half an hour on two cores.
+    """
+    records = flora119.read().splits[TRAIN]
+    is_left_out = flora119.of_both(records, "oxford102", "oxford17")
+    pair = trained(work / "another_source", is_left_out)
+    of_other_source = records.take(np.flatnonzero(is_left_out))
+    for share in SHARES:
+        network, rule = saved(pair, share, work), serving_rule(pair)
+        for name, photos in (("fold", pair.held), ("other source", of_other_source)):
+            logits = seen(network, rule, photos).logits
+            loss = log_loss(logits, photos.labels, fit_temperature(logits, photos.labels))
+            click.echo(
+                f"share {share:.1f}, {name}: {accuracy(logits, photos):.1%} of {len(photos)}, "
+                f"log-loss {loss:.3f}"
+            )
+
+
+@main.command()
+@work_option
+def left_out(work: Path) -> None:
+    """Train without flickr5, and read its photos once. Half an hour on two cores."""
+    dataset = flora119.read()
+    is_flickr = flora119.sources_of(dataset.splits[TRAIN]) == "flickr5"
+    pair = trained(work / "without_flickr5", is_flickr)
+    network = saved(pair, SHARE, work)
+    rule, _ = best_crop(network, serving_rule(pair), pair.held)
+    genera = np.array([label.genus for label in dataset.labels])
+    known: list[bool] = []
+    tulips: list[bool] = []
+    for records in dataset.splits.values():
+        is_flickr = flora119.sources_of(records) == "flickr5"
+        is_known = flora119.of_both(records, "flickr5", "oxford102")
+        first = seen(network, rule, records.take(np.flatnonzero(is_flickr))).logits.argmax(axis=1)
+        truth, among_known = records.labels[is_flickr], is_known[is_flickr]
+        known += (first == truth)[among_known].tolist()
+        tulips += (genera[first] == genera[truth])[~among_known].tolist()
+    figures = {
+        "photos": len(known),
+        "top1": round(float(np.mean(known)), 4),
+        "tulips": len(tulips),
+        "tulips_genus": round(float(np.mean(tulips)), 4),
+    }
+    (work / LEFT_OUT).write_text(json.dumps(figures) + "\n", "utf-8")
+    click.echo(starter_card.left_out(figures))
 
 
 @main.command()
@@ -59,17 +180,15 @@ def main() -> None:
     help="The model folder to write; the package's own by default.",
 )
 def train(work: Path, output: Path) -> None:
-    """Train, choose on the held-out fold, and write the model folder: half an hour on two cores."""
+    """Make the model, and read val.txt for its card, after left-out. Half an hour on two cores."""
     if output.exists():
         raise click.UsageError(f"{output} is there already: move it away first.")
-    work.mkdir(parents=True, exist_ok=True)
-    settings = Settings()
-    kept, held = flora119.hold_out(flora119.read_split("train"), PARTS, settings.seed)
-    count = len(flora119.read_labels())
-    model = fine_tuning.fine_tune(flora119.read_pixels(kept), _labels(kept), count, settings)
-    model.save_weights(work / "full.weights.h5")
-    choice = judge(model, held, settings)
-    write_starter(model, settings, choice, len(kept), work, output)
+    if not (work / LEFT_OUT).is_file():
+        raise click.UsageError(f"{work / LEFT_OUT} is missing: run left-out first.")
+    pair = trained(work / "starter", None)
+    network = saved(pair, SHARE, work)
+    rule, temperature = best_crop(network, serving_rule(pair), pair.held)
+    write_starter(pair, network, rule, temperature, work, output)
 
 
 @main.command()
@@ -80,103 +199,140 @@ def evaluate(model: str) -> None:
     click.echo(starter_card.table(measure(classifier)))
 
 
-def judge(
-    model: keras.Model, held: Sequence[flora119.Example], settings: Settings
-) -> dict[str, Any]:
-    """Choose the crop and the temperature with the least log-loss on held-out photos.
+def trained(work: Path, is_left_out: NDArray[np.bool_] | None) -> Pair:
+    """Both networks, trained on what is left of train.txt; what was done already is kept."""
+    data = work / "data"
+    if not data.exists():
+        flora119.write_fold(data, is_left_out)
+    settings = dataclasses.replace(
+        load_settings(), models_dir=work / "models", trainings_dir=work / "trainings"
+    )
 
-    Returns:
-        What was chosen, and its figures, as JSON takes them.
-    """
-    pixels = flora119.read_pixels(held)
-    labels = _labels(held)
-    preprocessing = find_architecture(settings.architecture).preprocessing
-    logits_of = keras.Model(model.input, model.outputs[0])
-    found = []
-    for fraction in CROP_FRACTIONS:
-        cropped = dataclasses.replace(preprocessing, crop_fraction=fraction)
-        logits = fine_tuning.predict(logits_of, pixels, cropped)
-        losses = [log_loss(logits, labels, temperature) for temperature in TEMPERATURES]
-        best = int(np.argmin(losses))
-        right = logits.argmax(axis=1) == labels
-        found.append(
-            {
-                "log_loss": losses[best],
-                "crop_fraction": fraction,
-                "temperature": round(float(TEMPERATURES[best]), 4),
-                "accuracy": float(right.mean()),
-                "accuracy_by_source": {
-                    source: float(right[[example.source == source for example in held]].mean())
-                    for source in sorted({example.source for example in held})
-                },
-            }
-        )
-    least: dict[str, Any] = min(found, key=lambda choice: choice["log_loss"])
-    return least
+    def made(name: str, options: Mapping[str, Any]) -> ModelFolder:
+        if not (settings.models_dir / name).exists():
+            config, _ = load_training_config(("the recipe", {**options, "name": name}))
+            run.train(config, data, settings, _tell, resume=True)
+        return read_model_folder(settings.models_dir / name)
+
+    probe = made("probe", PROBE)
+    tuned = made("tuned", {**TUNING, "init": str(probe.path)})
+    splits = read_dataset(data).splits
+    return Pair(probe, tuned, splits[TRAIN], splits[VALIDATION])
 
 
-def log_loss(logits: NDArray[np.float32], labels: NDArray[np.int64], temperature: float) -> float:
+def _tell(progress: Progress) -> None:
+    if progress.done == progress.total:
+        click.echo(f"{progress.stage} {progress.epoch or ''}", err=True)
+
+
+def serving_rule(pair: Pair) -> Preprocessing:
+    """That of the probe, which has the size of serving."""
+    return pair.probe.preprocessing
+
+
+def between(pair: Pair, share: float) -> keras.Model:
+    """The mean of both at the size of serving."""
+    weights = pair.probe.file(KERAS_WEIGHTS), pair.tuned.file(KERAS_WEIGHTS)
+    return averaging.between(
+        pair.probe.architecture,
+        pair.probe.label_count,
+        weights,
+        share,
+        serving_rule(pair).size,
+    )
+
+
+def saved(pair: Pair, share: float, work: Path) -> Path:
+    """The mean of both as it is served: an OpenVINO network with float16 weights."""
+    path = work / "network.xml"
+    save_network(convert(between(pair, share)), path, half=True)
+    return path
+
+
+def seen(network: Path, rule: Preprocessing, photos: Records) -> Looks:
+    """What the network says of photos, from file to output as they are served."""
+    return look(Engine(network, rule, for_many=True), rule, photos, load_settings())
+
+
+def accuracy(logits: NDArray[np.float32], photos: Records) -> float:
+    """Share of the photos whose label comes first."""
+    return float((logits.argmax(axis=1) == photos.labels).mean())
+
+
+def log_loss(logits: NDArray[np.float32], labels: NDArray[np.int32], temperature: float) -> float:
     """Mean of minus the natural logarithm of the right label's probability."""
     right = probabilities(logits, temperature)[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(right, 1e-12)).mean())
 
 
+def best_crop(network: Path, rule: Preprocessing, held: Records) -> tuple[Preprocessing, float]:
+    """The crop with the least log-loss on held-back photos, and the temperature then."""
+
+    def tried(fraction: float) -> tuple[float, Preprocessing, float]:
+        cropped = dataclasses.replace(rule, crop_fraction=fraction)
+        logits = seen(network, cropped, held).logits
+        temperature = fit_temperature(logits, held.labels)
+        click.echo(f"crop {fraction}: {accuracy(logits, held):.1%} of the fold")
+        return log_loss(logits, held.labels, temperature), cropped, temperature
+
+    _, cropped, temperature = min(map(tried, CROP_FRACTIONS), key=lambda found: found[0])
+    return cropped, temperature
+
+
 def write_starter(
-    model: keras.Model,
-    settings: Settings,
-    choice: dict[str, Any],
-    photo_count: int,
-    work: Path,
-    output: Path,
+    pair: Pair, network: Path, rule: Preprocessing, temperature: float, work: Path, output: Path
 ) -> None:
-    """Export a trained network, measure it as it is served, and write the model folder.
+    """Measure a network as it is served, and write the model folder.
 
     Args:
-        model: Trained with ``settings`` on ``photo_count`` photos.
-        settings: How it was trained.
-        choice: What :func:`judge` chose for it.
-        photo_count: Number of photos that it was trained on.
+        pair: What it is the mean of.
+        network: The mean, as :func:`saved` wrote it.
+        rule: How it wants its photos.
+        temperature: Divisor of its logits.
         work: Folder for what is between the steps.
         output: The model folder to write.
     """
-    preprocessing = dataclasses.replace(
-        find_architecture(settings.architecture).preprocessing,
-        crop_fraction=choice["crop_fraction"],
-    )
-    weights, network = work / "weights.weights.h5", work / "network.xml"
+    model = between(pair, SHARE)
+    weights = work / "weights.weights.h5"
     export.save_half_weights(model, weights)
-    model.load_weights(weights)
-    converted = convert(model)
-    save_network(converted, network, half=True)
-    _compare(model, converted, network, preprocessing)
+    _compare(model, network, rule, pair.held)
+    described = seen(network, rule, pair.train)
+    statistics = FeatureStatistics.of(described.features, pair.train.labels, pair.probe.label_count)
+    statistics.save(work / TRUST)
     files = {"network.xml": network, "network.bin": work / "network.bin", weights.name: weights}
+    files[TRUST] = work / TRUST
+    options = ("photos", "init", "best_epoch", "options")
     folder: dict[str, Any] = {
-        "architecture": settings.architecture,
-        "preprocessing": preprocessing,
-        "labels": flora119.read_labels(),
-        "temperature": choice["temperature"],
+        "architecture": pair.probe.architecture,
+        "preprocessing": rule,
+        "labels": pair.probe.labels(),
+        "temperature": temperature,
         "training": {
-            "photos": f"flora119, train.txt but for the held-out fold: {photo_count}",
             "recipe": "recipes/starter.py",
-            "settings": dataclasses.asdict(settings),
-            "held_out_fold": {key: choice[key] for key in ("accuracy", "log_loss")},
+            "share_of_tuned": SHARE,
+            **{
+                name: {key: model.training[key] for key in options if key in model.training}
+                for name, model in (("probe", pair.probe), ("tuned", pair.tuned))
+            },
         },
     }
     trial = work / output.name
-    shutil.rmtree(trial, ignore_errors=True)
+    remove(trial)
     write_model_folder(trial, **folder, metrics={}, files=files)
     classifier = Classifier.load(trial)
     figures = measure(classifier)
+    flickr = json.loads((work / LEFT_OUT).read_text("utf-8"))
+    logits = seen(network, rule, pair.held).logits
     card = starter_card.card(
-        architecture=settings.architecture,
-        size=preprocessing.size,
-        photos=photo_count,
-        fold_accuracy=choice["accuracy"],
+        size=rule.size,
+        photos=pair.probe.training["photos"],
+        fold_accuracy=accuracy(logits, pair.held),
         figures=figures,
+        flickr=flickr,
         precision=classifier.precision,
     )
     (work / "card.md").write_text(card, "utf-8")
-    metrics = {"flora119 val.txt": figures}
+    metrics = {"flora119 val.txt": figures, "flickr5, not trained on": flickr}
     (work / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
     files |= {name: work / name for name in ("card.md", "metrics.json")}
     write_model_folder(output, **folder, metrics=metrics, files=files)
@@ -190,26 +346,25 @@ def measure(classifier: Classifier) -> dict[str, dict[str, float]]:
         By source: the number of photos; the share whose right label is first, and among the first
         five; whose right genus is first; and the mean log-loss.
     """
-    examples = flora119.read_split("val")
+    records = flora119.read().splits[VALIDATION]
     names = [label.name for label in classifier.labels]
     genera = [label.genus for label in classifier.labels]
     rows = []
-    for example in examples:
-        answer = classifier.identify(example.path, top_k=len(names), crops=1)
+    for record in records:
+        answer = classifier.identify(record.path, top_k=len(names), crops=1)
         ranked = [candidate.label.name for candidate in answer.candidates]
-        place = ranked.index(names[example.label])
+        place = ranked.index(names[record.label])
         rows.append(
             (
                 place == 0,
                 place < 5,
-                answer.genera[0].name == genera[example.label],
+                answer.genera[0].name == genera[record.label],
                 -np.log(max(answer.candidates[place].probability, 1e-12)),
             )
         )
-    values = np.array(rows, float)
-    sources = np.array([example.source for example in examples])
-    chosen = {source: sources == source for source in sorted(set(sources))}
-    chosen["all"] = np.ones(len(examples), bool)
+    values, sources = np.array(rows, float), flora119.sources_of(records)
+    chosen = {source: sources == source for source in sorted(set(sources.tolist()))}
+    chosen["all"] = np.ones(len(records), bool)
     columns = ("top1", "top5", "genus_top1", "log_loss")
     return {
         source: {"photos": int(mask.sum())}
@@ -221,19 +376,14 @@ def measure(classifier: Classifier) -> dict[str, dict[str, float]]:
     }
 
 
-def _labels(examples: Sequence[flora119.Example]) -> NDArray[np.int64]:
-    return np.array([example.label for example in examples], np.int64)
-
-
-def _compare(
-    model: keras.Model, converted: Any, network: Path, preprocessing: Preprocessing
-) -> None:
+def _compare(model: keras.Model, network: Path, rule: Preprocessing, photos: Records) -> None:
     """Compare Keras with the converted network, and tell what its float16 weights change."""
-    pixels = flora119.read_pixels(flora119.read_split("train")[::100])
-    crops = np.concatenate([preprocessing.apply(photo) for photo in pixels])
-    images = preprocessing.normalize(crops)
+    settings = load_settings()
+    chosen = photos.take(np.arange(0, len(photos), 20))
+    pixels = [read(path, settings).pixels for path in map(chosen.path, range(len(chosen)))]
+    images = rule.normalize(np.concatenate([rule.apply(photo) for photo in pixels]))
     expected = model.predict_on_batch(images)
-    for kind, found in (("float32", converted), ("float16", network)):
+    for kind, found in (("float32", convert(model)), ("float16", network)):
         outputs = export.run_network(found, images)
         logits, features = (
             float(np.abs(output - other).max())

@@ -11,52 +11,52 @@ import pytest
 from network_checks import fill
 
 from plant_classification import Classifier
-from recipes import export, fine_tuning, flora119, starter
-from recipes.flora119 import Example
+from plant_classification.data import TRAIN, VALIDATION, Dataset
+from plant_classification.data.reading import read_dataset
+from plant_classification.networks import build
+from recipes import averaging, export, flora119, starter
 
 # TensorFlow's variables lack what NumPy 2 asks of them; Keras saves weights through it.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
-def test_a_fold_is_seeded_whole_and_stratified_by_label_and_source() -> None:
-    examples = [
-        Example(Path(f"{source}{label}{number}.jpg"), label, source)
-        for source in ("a", "b")
-        for label in range(3)
-        for number in range(10)
-    ]
-    kept, held = flora119.hold_out(examples, 5, seed=1)
-    assert sorted(kept + held, key=str) == sorted(examples, key=str)
-    assert set(Counter((e.source, e.label) for e in held).values()) == {2}
-    assert flora119.hold_out(examples, 5, seed=1) == (kept, held)
-    assert flora119.hold_out(examples, 5, seed=2) != (kept, held)
+@pytest.fixture(scope="module")
+def fold(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Split files without what oxford102 has of the labels of oxford17."""
+    records = flora119.read().splits[TRAIN]
+    target = tmp_path_factory.mktemp("fold") / "data"
+    flora119.write_fold(target, flora119.of_both(records, "oxford102", "oxford17"))
+    return read_dataset(target)
+
+
+def test_a_fifth_of_train_txt_is_held_back_and_nothing_of_val_txt_is_there(fold: Dataset) -> None:
+    train, held = (set(fold.splits[split].paths) for split in (TRAIN, VALIDATION))
+    whole = flora119.read()
+    assert not train & held
+    assert 0.19 < len(held) / len(train | held) < 0.21
+    assert train | held < set(whole.splits[TRAIN].paths)
+    assert not (train | held) & set(whole.splits[VALIDATION].paths)
+
+
+def test_labels_that_two_sources_share_can_be_left_out_of_one(fold: Dataset) -> None:
+    train = fold.splits[TRAIN]
+    sources = flora119.sources_of(train)
+    of_both = set(train.labels[sources == "oxford102"]) & set(train.labels[sources == "oxford17"])
+    assert not of_both
+    whole = flora119.read().splits[TRAIN]
+    assert len(whole) - len(train) - len(fold.splits[VALIDATION]) == 148
 
 
 def test_val_txt_and_train_txt_share_no_photo(shared: Path) -> None:
-    train, val = flora119.read_split("train"), flora119.read_split("val")
-    assert (len(train), len(val)) == (4340, 1002)
-    assert not {example.path for example in train} & {example.path for example in val}
+    splits = flora119.read().splits
+    assert [len(splits[split]) for split in (TRAIN, VALIDATION)] == [4340, 1002]
+    assert not set(splits[TRAIN].paths) & set(splits[VALIDATION].paths)
 
 
 def test_a_label_of_genus_form_has_no_species(shared: Path) -> None:
-    labels = flora119.read_labels()
+    labels = flora119.read().labels
     assert len(labels) == 119
     assert Counter(label.rank for label in labels) == {"species": 78, "genus": 41}
-
-
-@pytest.mark.parametrize("phase", fine_tuning.Settings().phases)
-@pytest.mark.parametrize("shape", [(240, 320, 3), (300, 100, 3)])
-def test_an_augmented_photo_is_of_the_wanted_size_and_the_same_for_the_same_seed(
-    shape: tuple[int, ...], phase: fine_tuning.Phase
-) -> None:
-    photo = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    first, again, other = (
-        fine_tuning.augment(photo, 64, phase, np.random.default_rng(seed)) for seed in (5, 5, 6)
-    )
-    assert first.shape == (64, 64, 3)
-    assert first.dtype == np.uint8
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
 
 
 @pytest.fixture
@@ -80,6 +80,19 @@ def test_half_precision_weights_are_read_back(model: keras.Model, tmp_path: Path
     for found, expected in zip(model.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(found, expected.astype(np.float16).astype(np.float32))
     assert half.stat().st_size < path.stat().st_size - model.count_params()
+
+
+def test_a_network_between_two_others_has_their_weighted_mean(tmp_path: Path) -> None:
+    networks = [build("mobilenet", 3, 32) for _ in range(2)]
+    files = tmp_path / "one.weights.h5", tmp_path / "other.weights.h5"
+    for seed, (network, file) in enumerate(zip(networks, files, strict=True)):
+        fill(network, seed)
+        network.save_weights(file)
+    made = averaging.between("mobilenet", 3, files, 0.25, size=64)
+    assert made.input_shape[1] == 64
+    weights = [network.get_weights() for network in (*networks, made)]
+    for one, other, mean in zip(*weights, strict=True):
+        np.testing.assert_allclose(mean, 0.75 * one + 0.25 * other, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow
