@@ -27,7 +27,7 @@ from plant_classification.inference.engine import Engine
 from plant_classification.models import ModelFolder, write_model_folder
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.models.files import remove
-from plant_classification.models.folder import KERAS_WEIGHTS, read_model_folder
+from plant_classification.models.folder import KERAS_WEIGHTS, TRUST, read_model_folder
 from plant_classification.networks.export import convert
 from plant_classification.openvino import save_network
 from plant_classification.photos import read
@@ -36,7 +36,6 @@ from plant_classification.settings import load_settings
 from plant_classification.training import run
 from plant_classification.training.config import load_training_config
 from plant_classification.training.progress import Progress
-from plant_classification.training.publishing import TRUST
 from plant_classification.trust.calibration import fit_temperature, probabilities
 from plant_classification.trust.feature_statistics import FeatureStatistics
 from recipes import averaging, export, flora119, starter_card

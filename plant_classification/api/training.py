@@ -18,7 +18,7 @@ from marshmallow import Schema, ValidationError, fields, missing, validate
 from plant_classification.api.requests import AS_JSON, plain
 from plant_classification.errors import ArgumentError, PlantClassificationError
 from plant_classification.models import find_model
-from plant_classification.models.folder import check_name
+from plant_classification.models.folder import REPORT, check_name
 from plant_classification.settings import Settings
 from plant_classification.training.config import (
     WITHOUT_PURPOSE,
@@ -27,8 +27,6 @@ from plant_classification.training.config import (
     load_training_config,
     training_options,
 )
-
-REPORT = "report.html"
 
 
 def train_arguments(settings: Settings) -> dict[str, fields.Field]:

@@ -177,7 +177,7 @@ def _tell(outline: Outline, config: TrainingConfig) -> None:
 
 def _report(model: ModelFolder, models_dir: Path | None) -> None:
     """What came of it, and what to do with it."""
-    from plant_classification.training.publishing import REPORT
+    from plant_classification.models.folder import REPORT
 
     labels = f"{model.label_count:,} label{'' if model.label_count == 1 else 's'}"
     click.echo(f"{model.name}: {model.architecture}, {labels}, in {model.path}")

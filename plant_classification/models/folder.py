@@ -37,6 +37,9 @@ NETWORK = "network.xml"
 NETWORK_WEIGHTS = "network.bin"
 KERAS_WEIGHTS = "weights.weights.h5"
 CARD = "card.md"
+TRUST = "trust.npz"
+REPORT = "report.html"
+METRICS = "metrics.json"
 MOST_MANIFEST_BYTES = 1_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
 

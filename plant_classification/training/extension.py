@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from plant_classification.errors import ArgumentError, TrainingError
 from plant_classification.models import ModelFolder
-from plant_classification.models.folder import NETWORK
+from plant_classification.models.folder import NETWORK, TRUST
 from plant_classification.taxonomy import Label
 from plant_classification.training.head_replacement import read_head
 from plant_classification.training.linear_head import Head, LabelWeights, fit_head
-from plant_classification.training.publishing import TRUST
 from plant_classification.trust.feature_statistics import FeatureStatistics
 
 SHRINKAGE = 0.3

@@ -43,6 +43,7 @@ OF_FULL_TRAINING = (
     *("lr_step_decay", "lr_step_schedule", "warmup", "weight_decay", "l2_reg", "label_smoothing"),
     *("ema", "accumulate", "clip_norm", "frozen_batchnorm", "balanced_sampling", "select_by"),
     *("use_validation", "use_early_stopping", "patience", "cache"),
+    *("use_tensorboard", "tensorboard_port"),
 )
 """Options that have no effect in fast mode."""
 

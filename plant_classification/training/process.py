@@ -33,6 +33,7 @@ from plant_classification.training.config import TrainingConfig, load_training_c
 from plant_classification.training.work_folder import checkpoints_in, discard
 
 PR_SET_PDEATHSIG = 1
+LESS = "A smaller batch_size or image_size takes less; in fast mode fewer views do."
 FAULT = (
     "The training failed by a fault of the program; whoever runs it finds the reason in its log."
 )
@@ -149,10 +150,7 @@ def _outcome(trainer: int, outcome: int) -> Mapping[str, Any]:
     if not said:
         code = os.waitstatus_to_exitcode(status)
         how = f"status {code}" if code >= 0 else signal.Signals(-code).name
-        sentence = (
-            f"The training process died ({how}); it was killed, maybe for its memory: a smaller "
-            "batch_size or image_size takes less."
-        )
+        sentence = f"The training process died ({how}); it was killed, maybe for its memory. {LESS}"
         return {"error": sentence}
     result: Mapping[str, Any] = json.loads(said)
     return result
@@ -181,9 +179,7 @@ def _be_trainer(job: Mapping[str, Any], settings: Settings, work: Path, outcome:
     except PlantClassificationError as error:
         said = {"error": error.message}
     except MemoryError:
-        said = {
-            "error": "There is not enough memory; a smaller batch_size or image_size takes less."
-        }
+        said = {"error": f"There is not enough memory. {LESS}"}
     except BaseException:  # noqa: BLE001 - told to the one who waits
         traceback.print_exc()
         said = {"error": FAULT}

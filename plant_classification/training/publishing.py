@@ -17,7 +17,14 @@ from plant_classification.evaluation.training_report import TrainingReport, writ
 from plant_classification.inference.batch import look, look_at_views
 from plant_classification.inference.engine import Engine
 from plant_classification.models import ModelFolder, write_model_folder
-from plant_classification.models.folder import KERAS_WEIGHTS, NETWORK, NETWORK_WEIGHTS
+from plant_classification.models.folder import (
+    KERAS_WEIGHTS,
+    METRICS,
+    NETWORK,
+    NETWORK_WEIGHTS,
+    REPORT,
+    TRUST,
+)
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
@@ -26,7 +33,6 @@ from plant_classification.training.progress import EpochFigures, Observer, Progr
 from plant_classification.trust.calibration import fit_temperature
 from plant_classification.trust.feature_statistics import FeatureStatistics
 
-TRUST, REPORT, METRICS = "trust.npz", "report.html", "metrics.json"
 PHOTOS_DESCRIBED = 20_000
 LEAST_DESCRIBED = 10
 """Training photos whose features trust.npz describes: so many, but at least ten of each label."""

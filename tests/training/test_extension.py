@@ -16,7 +16,7 @@ from tiny_network import CHANNELS, write_tiny_model
 from plant_classification import Classifier
 from plant_classification.errors import ArgumentError
 from plant_classification.models import ModelFolder, read_model_folder, write_model_folder
-from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
+from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS, TRUST
 from plant_classification.settings import Settings, load_settings
 from plant_classification.taxonomy import label_of
 from plant_classification.training import run
@@ -30,7 +30,6 @@ from plant_classification.training.extension import (
     read_known,
 )
 from plant_classification.training.linear_head import Head, LabelWeights, fit_head
-from plant_classification.training.publishing import TRUST
 from plant_classification.trust.feature_statistics import FeatureStatistics
 
 DIMENSIONS, OLD, NEW = 40, 6, 3

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from plant_classification.models import read_model_folder
+from plant_classification.models.folder import REPORT
 from plant_classification.training.config import TrainingConfig
 from plant_classification.training.progress import Observer, Progress
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 TRACKING_VARIABLE = "MLFLOW_TRACKING_URI"
 EXPERIMENT_VARIABLE = "MLFLOW_EXPERIMENT_NAME"
 EXPERIMENT = "plant-classification"
-REPORT = "report.html"
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # what is trained here is nobody else's business
     # A server that is away holds the training up for some seconds, not for minutes.
