@@ -26,7 +26,7 @@ lint: $(VENV)/dev  ## check style, types, security and which module imports whic
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive plant_classification recipes benchmarks
 	$(BIN)/lint-imports
 
-figures: $(VENV)/test  ## print the ratios of speed, and the starter's accuracy (needs ../shared)
+figures: $(VENV)/dev  ## print the ratios of speed, and the starter's accuracy (needs ../shared)
 	for name in identify loader pipeline training fast; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 	$(BIN)/python -m recipes.starter evaluate
 

@@ -45,7 +45,7 @@ TRAIN = (
 )
 
 FEATURES = """
-import dataclasses, json, sys, time
+import json, sys, time
 from pathlib import Path
 from plant_classification.data import read_dataset
 from plant_classification.inference.engine import Engine
