@@ -21,6 +21,10 @@ _EPITHET = re.compile(r"[^\W\d_][\w-]*")
 _LINKS = frozenset({"ex", "et", "in", "and", "non"})
 """Words that link authors: ``L. f. ex Willd.`` names no form."""
 
+_NO_EPITHETS = GENUS_ONLY | _LINKS
+_PLAIN = re.compile("([A-Z][a-z]+) ([a-z][a-z-]+)")
+"""Most names: a genus and an epithet, which need no taking apart."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Name:
@@ -42,7 +46,9 @@ class Name:
     @property
     def genera(self) -> tuple[str, ...]:
         """The genus, and the others that a hybrid formula names in full."""
-        words = (self.species or "").split()
+        if not self.species or HYBRID not in self.species:
+            return (self.genus,)
+        words = self.species.split()
         parents = (word for sign, word in itertools.pairwise(words) if sign == HYBRID)
         named = (word for word in parents if word[0].isupper() and not word.endswith("."))
         return tuple(dict.fromkeys((self.genus, *named)))
@@ -59,6 +65,8 @@ def parse_name(text: str) -> Name:
     Raises:
         ValueError: The text is empty, or its first word cannot be a genus.
     """
+    if (plain := _PLAIN.fullmatch(text)) and plain[2] not in _NO_EPITHETS:
+        return Name(plain[1], text)
     words = text.replace(HYBRID, f" {HYBRID} ").replace("_", " ").split()
     words = [HYBRID if word in ("x", "X") else word for word in words]
     hybrid_genus = words[:1] == [HYBRID]
