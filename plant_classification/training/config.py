@@ -64,6 +64,7 @@ class TrainingConfig:
     ema: float
     accumulate: int
     clip_norm: float
+    frozen_layers: float
     frozen_batchnorm: bool
     use_class_weights: bool
     balanced_sampling: bool

@@ -41,7 +41,8 @@ from plant_classification.trust.feature_statistics import FeatureStatistics
 OF_FULL_TRAINING = (
     *("epochs", "batch_size", "optimizer", "initial_lr", "backbone_lr", "lr_schedule_mode"),
     *("lr_step_decay", "lr_step_schedule", "warmup", "weight_decay", "l2_reg", "label_smoothing"),
-    *("ema", "accumulate", "clip_norm", "frozen_batchnorm", "balanced_sampling", "select_by"),
+    *("ema", "accumulate", "clip_norm", "frozen_layers", "frozen_batchnorm"),
+    *("balanced_sampling", "select_by"),
     *("use_validation", "use_early_stopping", "patience", "cache"),
     *("use_tensorboard", "tensorboard_port"),
 )

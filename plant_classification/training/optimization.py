@@ -42,15 +42,14 @@ def freeze(network: keras.Model, config: TrainingConfig) -> None:
     Args:
         network: Its outputs are ``[logits, features]``; the layers up to ``features`` are the
             backbone. Those of them that must change are trainable already.
-        config: ``backbone_lr`` and ``frozen_batchnorm``.
+        config: ``backbone_lr``, ``frozen_layers`` and ``frozen_batchnorm``.
     """
     backbone = _backbone(network)
+    share = config.frozen_layers if config.backbone_lr else 1.0
+    kept = set(backbone[: round(share * len(backbone))])
     for layer in network.layers:
         is_normalization = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = not (
-            (config.backbone_lr == 0 and layer in backbone)
-            or (config.frozen_batchnorm and is_normalization)
-        )
+        layer.trainable = not (layer in kept or (config.frozen_batchnorm and is_normalization))
 
 
 class Optimizer:
@@ -99,5 +98,6 @@ class Optimizer:
 
 
 def _backbone(network: keras.Model) -> list[keras.Layer]:
+    """Its layers, from the input on."""
     _, features = network.outputs
     return list(keras.Model(network.inputs, features).layers)

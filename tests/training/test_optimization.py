@@ -103,6 +103,13 @@ def test_a_backbone_rate_of_zero_keeps_it_as_it_is_with_its_batch_normalization(
     assert changed == {"logits/kernel", "logits/bias"}
 
 
+def test_the_first_layers_of_the_backbone_are_kept() -> None:
+    before, after = changes(steps=3, frozen_layers=0.5)  # the input and the convolution
+    changed = {path for path in before if not np.array_equal(before[path], after[path])}
+    assert "norm/gamma" in changed
+    assert "conv/kernel" not in changed
+
+
 def test_frozen_batch_normalization_keeps_parameters_and_averages() -> None:
     before, after = changes(steps=3, frozen_batchnorm=True)
     changed = {path for path in before if not np.array_equal(before[path], after[path])}
