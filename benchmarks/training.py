@@ -27,7 +27,7 @@ from benchmarks.figures import Figure, show
 PHOTO = Path(__file__).resolve().parents[1] / "docs/dahlia.jpg"
 PHOTOS, LABELS = 64, 100
 SIZE, BATCH = 224, 16
-STEPS = 30
+STEPS = 12
 ROUNDS = 3
 
 
