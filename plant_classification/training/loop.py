@@ -106,8 +106,8 @@ def fit(
         Where the best weights are, and what each epoch came to.
 
     Raises:
-        ArgumentError: The batch cannot be divided among the devices; ``work`` holds another
-            training, or one that is not to be gone on with.
+        ArgumentError: The batch cannot be divided among the devices; no weight would change;
+            ``work`` holds another training, or one that is not to be gone on with.
         TrainingError: The loss is no number, a checkpoint cannot be written or read, another worker
             has ended, or a signal came.
     """
@@ -116,6 +116,13 @@ def fit(
             f"batch_size must be a multiple of the {distribution.replicas} devices that train "
             f"together, not {plan.batch}.",
             field="batch_size",
+        )
+    steps = plan.steps_per_epoch * config.epochs
+    if config.accumulate > steps:
+        raise ArgumentError(
+            f"accumulate is {config.accumulate}, but the whole training has {steps} steps: no "
+            "weight would change.",
+            field="accumulate",
         )
     if not resume and checkpoints.find(work):
         raise ArgumentError(

@@ -207,6 +207,13 @@ def test_a_finished_training_gives_its_result_again(tmp_path: Path) -> None:
     assert again.weights.is_file()
 
 
+def test_more_steps_to_add_up_than_there_are_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"accumulate is 29, .* has 28 steps") as said:
+        train(tmp_path / "work", accumulate=29)
+    assert said.value.field == "accumulate"
+    assert not (tmp_path / "work").exists()
+
+
 def test_another_training_is_not_gone_on_with(tmp_path: Path) -> None:
     train(tmp_path, epochs=1)
     with pytest.raises(ArgumentError, match=r"initial_lr was 0\.02 and is 0\.5; seed was 0 and is"):
