@@ -1,4 +1,4 @@
-"""flora119, the photos of the starter model: where they come from, and a fold to choose by."""
+"""flora119, the photos of the starter model: where they come from, and folds of them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from plant_classification.data.reading import read_dataset
 from plant_classification.data.splitting import folds
 from plant_classification.settings import load_settings
 
-PARTS, SEED = 5, 7
-"""One fifth of train.txt is held back; look-alikes stay together."""
+SEED = 7
+"""Of the folds; look-alikes stay together."""
 
 
 def folder() -> Path:
@@ -45,16 +45,17 @@ def of_both(records: Records, source: str, other: str) -> NDArray[np.bool_]:
     return np.asarray(is_of_both)
 
 
-def write_fold(target: Path, is_left_out: NDArray[np.bool_] | None = None) -> None:
+def write_fold(target: Path, parts: int, is_left_out: NDArray[np.bool_] | None = None) -> None:
     """Write split files: train.txt but for a fold, and the fold as val.txt.
 
     Args:
         target: The folder to write; the photos are a link in it.
+        parts: Folds that train.txt is parted into; one of them is held back.
         is_left_out: Which photos of train.txt are left out of both.
     """
     dataset = read()
     records = dataset.splits[TRAIN]
-    is_held = folds(records.labels, kept_together(records, load_settings()), PARTS, SEED) == 0
+    is_held = folds(records.labels, kept_together(records, load_settings()), parts, SEED) == 0
     is_used = np.ones(len(records), np.bool_) if is_left_out is None else ~is_left_out
     target.mkdir(parents=True)
     for name in ("classes.txt", "labels.csv"):

@@ -1,9 +1,10 @@
 """Make the starter model from the photos of flora119, by the training that the package ships.
 
-``choose`` prints what the share of both networks was chosen by; ``left-out`` makes the model once
-more without flickr5 and judges it on those photos; ``train`` makes it, and reads val.txt for its
-card; ``evaluate`` prints the figures of a model that is there. The photos are read from the folder
-that PLANT_SHARED names.
+``choose`` holds back a fifth of train.txt and another source's photos, prints what the share of
+both networks was chosen by, and keeps crop and temperature. ``left-out`` then makes the model from
+almost all of train.txt without flickr5, and judges it on those photos; ``train`` makes it from
+almost all, and reads val.txt for its card; ``evaluate`` prints the figures of a model that is
+there. The photos are read from the folder that PLANT_SHARED names.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from recipes import averaging, export, flora119, starter_card
 
 PROBE: Mapping[str, Any] = {
     "mode": "fast",
-    "modelname": "efficientnet_lite0",
+    "modelname": "efficientnet_lite1",
     "train_mode": {
         "h_flip": 0.5,
         "rot": 0.5,
@@ -94,7 +95,10 @@ CROP_FRACTIONS = (0.8, 0.875, 0.95, 1.0)
 AGREEMENT = 1e-3
 """Largest difference of an output between Keras and OpenVINO, both in float32."""
 
-LEFT_OUT = "left_out.json"
+FOR_CHOICE, FOR_GOOD = 5, 25
+"""Folds of train.txt, one of which is held back: what is chosen once needs no fifth any more."""
+
+CHOSEN, LEFT_OUT = "chosen.json", "left_out.json"
 
 work_option = click.option(
     "--work",
@@ -114,6 +118,28 @@ class Pair:
     held: Records
 
 
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """What was chosen on a fifth of train.txt.
+
+    Attributes:
+        crop_fraction: Of the crop in serving.
+        temperature: Divisor of the logits.
+        fold_top1: Share of the fold that was right with them, in [0, 1].
+        fold_log_loss: Mean of minus the natural logarithm of the right label's probability.
+    """
+
+    crop_fraction: float
+    temperature: float
+    fold_top1: float
+    fold_log_loss: float
+
+    @classmethod
+    def read(cls, work: Path) -> Chosen:
+        """What ``choose`` left."""
+        return cls(**what_was(CHOSEN, work, "choose"))
+
+
 @click.group()
 def main() -> None:
     """Make the starter model from the photos of flora119."""
@@ -128,7 +154,7 @@ def choose(work: Path) -> None:
     """
     records = flora119.read().splits[TRAIN]
     is_left_out = flora119.of_both(records, "oxford102", "oxford17")
-    pair = trained(work / "another_source", is_left_out)
+    pair = trained(work / "choice", FOR_CHOICE, is_left_out)
     of_other_source = records.take(np.flatnonzero(is_left_out))
     for share in SHARES:
         network, rule = saved(pair, share, work), serving_rule(pair)
@@ -139,6 +165,8 @@ def choose(work: Path) -> None:
                 f"share {share:.1f}, {name}: {accuracy(logits, photos):.1%} of {len(photos)}, "
                 f"log-loss {loss:.3f}"
             )
+    chosen = best_crop(saved(pair, SHARE, work), serving_rule(pair), pair.held)
+    (work / CHOSEN).write_text(json.dumps(dataclasses.asdict(chosen)) + "\n", "utf-8")
 
 
 @main.command()
@@ -147,9 +175,10 @@ def left_out(work: Path) -> None:
     """Train without flickr5, and read its photos once. Half an hour on two cores."""
     dataset = flora119.read()
     is_flickr = flora119.sources_of(dataset.splits[TRAIN]) == "flickr5"
-    pair = trained(work / "without_flickr5", is_flickr)
+    chosen = Chosen.read(work)
+    pair = trained(work / "without_flickr5", FOR_GOOD, is_flickr)
     network = saved(pair, SHARE, work)
-    rule, _ = best_crop(network, serving_rule(pair), pair.held)
+    rule = dataclasses.replace(serving_rule(pair), crop_fraction=chosen.crop_fraction)
     genera = np.array([label.genus for label in dataset.labels])
     known: list[bool] = []
     tulips: list[bool] = []
@@ -182,12 +211,9 @@ def train(work: Path, output: Path) -> None:
     """Make the model, and read val.txt for its card, after left-out. Half an hour on two cores."""
     if output.exists():
         raise click.UsageError(f"{output} is there already: move it away first.")
-    if not (work / LEFT_OUT).is_file():
-        raise click.UsageError(f"{work / LEFT_OUT} is missing: run left-out first.")
-    pair = trained(work / "starter", None)
-    network = saved(pair, SHARE, work)
-    rule, temperature = best_crop(network, serving_rule(pair), pair.held)
-    write_starter(pair, network, rule, temperature, work, output)
+    chosen, of_flickr = Chosen.read(work), what_was(LEFT_OUT, work, "left-out")
+    pair = trained(work / "starter", FOR_GOOD, None)
+    write_starter(pair, chosen, of_flickr, work, output)
 
 
 @main.command()
@@ -198,11 +224,19 @@ def evaluate(model: str) -> None:
     click.echo(starter_card.table(measure(classifier)))
 
 
-def trained(work: Path, is_left_out: NDArray[np.bool_] | None) -> Pair:
+def what_was(name: str, work: Path, command: str) -> dict[str, Any]:
+    """What an earlier command found."""
+    if not (work / name).is_file():
+        raise click.UsageError(f"{work / name} is missing: run {command} first.")
+    found: dict[str, Any] = json.loads((work / name).read_text("utf-8"))
+    return found
+
+
+def trained(work: Path, parts: int, is_left_out: NDArray[np.bool_] | None) -> Pair:
     """Both networks, trained on what is left of train.txt; what was done already is kept."""
     data = work / "data"
     if not data.exists():
-        flora119.write_fold(data, is_left_out)
+        flora119.write_fold(data, parts, is_left_out)
     settings = dataclasses.replace(
         load_settings(), models_dir=work / "models", trainings_dir=work / "trainings"
     )
@@ -264,33 +298,33 @@ def log_loss(logits: NDArray[np.float32], labels: NDArray[np.int32], temperature
     return float(-np.log(np.maximum(right, 1e-12)).mean())
 
 
-def best_crop(network: Path, rule: Preprocessing, held: Records) -> tuple[Preprocessing, float]:
-    """The crop with the least log-loss on held-back photos, and the temperature then."""
+def best_crop(network: Path, rule: Preprocessing, held: Records) -> Chosen:
+    """The crop with the least log-loss on held-back photos."""
 
-    def tried(fraction: float) -> tuple[float, Preprocessing, float]:
-        cropped = dataclasses.replace(rule, crop_fraction=fraction)
-        logits = seen(network, cropped, held).logits
+    def tried(fraction: float) -> Chosen:
+        logits = seen(network, dataclasses.replace(rule, crop_fraction=fraction), held).logits
         temperature = fit_temperature(logits, held.labels)
-        click.echo(f"crop {fraction}: {accuracy(logits, held):.1%} of the fold")
-        return log_loss(logits, held.labels, temperature), cropped, temperature
+        loss = log_loss(logits, held.labels, temperature)
+        click.echo(f"crop {fraction}: {accuracy(logits, held):.1%}, log-loss {loss:.3f}")
+        return Chosen(fraction, temperature, accuracy(logits, held), loss)
 
-    _, cropped, temperature = min(map(tried, CROP_FRACTIONS), key=lambda found: found[0])
-    return cropped, temperature
+    return min(map(tried, CROP_FRACTIONS), key=lambda chosen: chosen.fold_log_loss)
 
 
 def write_starter(
-    pair: Pair, network: Path, rule: Preprocessing, temperature: float, work: Path, output: Path
+    pair: Pair, chosen: Chosen, of_flickr: Mapping[str, float], work: Path, output: Path
 ) -> None:
-    """Measure a network as it is served, and write the model folder.
+    """Measure the mean of a pair as it is served, and write the model folder.
 
     Args:
         pair: What it is the mean of.
-        network: The mean, as :func:`saved` wrote it.
-        rule: How it wants its photos.
-        temperature: Divisor of its logits.
+        chosen: Crop, temperature, and accuracy on the fold that they were chosen on.
+        of_flickr: Figures of flickr5's photos, not trained on.
         work: Folder for what is between the steps.
         output: The model folder to write.
     """
+    network = saved(pair, SHARE, work)
+    rule = dataclasses.replace(serving_rule(pair), crop_fraction=chosen.crop_fraction)
     model = between(pair, SHARE)
     weights = work / "weights.weights.h5"
     export.save_half_weights(model, weights)
@@ -305,7 +339,7 @@ def write_starter(
         "architecture": pair.probe.architecture,
         "preprocessing": rule,
         "labels": pair.probe.labels(),
-        "temperature": temperature,
+        "temperature": chosen.temperature,
         "training": {
             "recipe": "recipes/starter.py",
             "share_of_tuned": SHARE,
@@ -320,18 +354,17 @@ def write_starter(
     write_model_folder(trial, **folder, metrics={}, files=files)
     classifier = Classifier.load(trial)
     figures = measure(classifier)
-    flickr = json.loads((work / LEFT_OUT).read_text("utf-8"))
-    logits = seen(network, rule, pair.held).logits
     card = starter_card.card(
+        network=pair.probe.architecture.replace("efficientnet_lite", "EfficientNet-Lite"),
         size=rule.size,
         photos=pair.probe.training["photos"],
-        fold_accuracy=accuracy(logits, pair.held),
+        fold_accuracy=chosen.fold_top1,
         figures=figures,
-        flickr=flickr,
+        flickr=of_flickr,
         precision=classifier.precision,
     )
     (work / "card.md").write_text(card, "utf-8")
-    metrics = {"flora119 val.txt": figures, "flickr5, not trained on": flickr}
+    metrics = {"flora119 val.txt": figures, "flickr5, not trained on": of_flickr}
     (work / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
     files |= {name: work / name for name in ("card.md", "metrics.json")}
     write_model_folder(output, **folder, metrics=metrics, files=files)

@@ -15,9 +15,10 @@ model of your own for real use.
 
 ## What it is
 
-EfficientNet-Lite0 (Tan and Le 2019), {size} pixels, weights of ImageNet, fine-tuned on {photos}
-photos of `flora119`, train.txt. A fifth of train.txt was held out: it chose crop and temperature,
-and there the model got {fold:.1%}. val.txt was read for the table below alone.
+{network} (Tan and Le 2019), {size} pixels, weights of ImageNet, fine-tuned on {photos} photos of
+`flora119`, train.txt. How it is trained, crop and temperature were chosen on a fifth of train.txt,
+of which a model of the other photos got {fold:.1%} right; then it was trained anew on almost all.
+val.txt was read for the table below alone.
 
 It is the mean of two networks (Wortsman et al. 2022): one whose head alone was fitted, and one that
 was trained whole from there, on smaller and much altered photos.
@@ -81,6 +82,7 @@ def left_out(figures: Mapping[str, float]) -> str:
 
 def card(
     *,
+    network: str,
     size: int,
     photos: int,
     fold_accuracy: float,
@@ -91,14 +93,16 @@ def card(
     """The whole card in Markdown.
 
     Args:
+        network: Its name.
         size: Side of the input in pixels.
         photos: Number of photos that it was trained on.
-        fold_accuracy: In [0, 1], on the held-out fold.
+        fold_accuracy: In [0, 1], on the fold that it was chosen by.
         figures: Of val.txt, by source.
         flickr: Of :func:`left_out`.
         precision: What the engine computed in.
     """
     return TEXT.format(
+        network=network,
         size=size,
         photos=photos,
         fold=fold_accuracy,

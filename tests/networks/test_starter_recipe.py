@@ -25,7 +25,7 @@ def fold(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Split files without what oxford102 has of the labels of oxford17."""
     records = flora119.read().splits[TRAIN]
     target = tmp_path_factory.mktemp("fold") / "data"
-    flora119.write_fold(target, flora119.of_both(records, "oxford102", "oxford17"))
+    flora119.write_fold(target, 5, flora119.of_both(records, "oxford102", "oxford17"))
     return read_dataset(target)
 
 
