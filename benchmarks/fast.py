@@ -22,16 +22,15 @@ from plant_classification.data import TRAIN, read_dataset
 from plant_classification.inference.engine import Engine
 from plant_classification.models import read_model
 from plant_classification.training.linear_head import EPOCHS
+from recipes.shared_data import shared
 
-SHARED = Path(os.environ.get("PLANT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
-FLORA = SHARED / "data/flora119"
 SPECIES, PHOTOS = 10, 30
 BOUND = "<= 2"
 
 
 def write_small(folder: Path) -> Path:
     """A folder for each of ten species with thirty photos."""
-    dataset = read_dataset(FLORA)
+    dataset = read_dataset(shared("flora119"))
     of_label = defaultdict(list)
     for record in dataset.splits[TRAIN]:
         of_label[record.label].append(record.path)
@@ -93,7 +92,7 @@ def main() -> None:
         work = Path(name)
         small = write_small(work / "small")
         train(work, small, "first", "--mode", "fast", "--init", "imagenet")  # converts it, once
-        flora, _ = against_the_engine(work, FLORA, "flora119", "--init", "imagenet")
+        flora, _ = against_the_engine(work, shared("flora119"), "flora119", "--init", "imagenet")
         few, fast = against_the_engine(work, small, "ten species", "--init", "starter")
         show([flora, few, against_tensorflow(work, small, fast)])
 

@@ -10,7 +10,6 @@ from the shared data: ``../shared``, or the folder that PLANT_SHARED names.
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
 import subprocess
@@ -28,9 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import Figure, show
 from plant_classification.data import read_dataset
 from plant_classification.data.split_files import read_splits
+from recipes.shared_data import shared
 
-SHARED = Path(os.environ.get("PLANT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
-NAMES = SHARED / "data/heredia2017/classes.txt"
 LINES = (250_000, 2_500_000)
 VALIDATION_SHARE = 0.1
 READ = """
@@ -46,8 +44,9 @@ print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 def write_split_files(folder: Path, lines: int) -> int:
     """Write a data set of so many photos, none of which is there; gives the number of labels."""
     folder.mkdir()
-    shutil.copy(NAMES, folder / "classes.txt")
-    labels = len(NAMES.read_text("utf-8").splitlines())
+    names = shared("heredia2017/classes.txt")
+    shutil.copy(names, folder / "classes.txt")
+    labels = len(names.read_text("utf-8").splitlines())
     random = np.random.default_rng(lines)
     held = int(VALIDATION_SHARE * lines)
     for name, count in (("train", lines - held), ("val", held)):
@@ -135,8 +134,6 @@ def against(theirs: float, ours: float, lines: int, name: str, bound: str) -> Fi
 
 def main() -> None:
     """Measure and print."""
-    if not NAMES.is_file():
-        raise SystemExit(f"{NAMES} is missing: set PLANT_SHARED to the folder of shared data.")
     with tempfile.TemporaryDirectory() as name:
         figures = measure(Path(name))
     show(figures)

@@ -29,10 +29,9 @@ from plant_classification.data.augmentation import Augmentation
 from plant_classification.data.transforms import augmented
 from plant_classification.inference.engine import processors
 from plant_classification.training.config import load_training_config
+from recipes.shared_data import shared
 
-SHARED = Path(os.environ.get("PLANT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
-NAMES = SHARED / "data/heredia2017/classes.txt"
-PHOTOS = SHARED / "data/flora119/photos"
+NAMES = "heredia2017/classes.txt"
 SIDE, QUALITY = 256, 88
 ALTERED = Augmentation(h_flip=0.5, rot=0.5, rot_lim=30, crop=1.0, zoom=0.4, pixel_sat=0.8)
 STEPS, BATCH, JUDGED = 50, 16, 5_000
@@ -125,15 +124,15 @@ def main() -> None:
 
 def names() -> list[str]:
     """The labels that Heredia (2017) trained with."""
-    return NAMES.read_text("utf-8").splitlines()
+    return shared(NAMES).read_text("utf-8").splitlines()
 
 
 def draw(folder: Path, count: int) -> None:
     """Write a data set of split files: a long tail, and at least one photo of each label."""
-    photos = sorted(PHOTOS.rglob("*.jpg"))
+    photos = sorted(shared("flora119/photos").rglob("*.jpg"))
     each = -(-count // len(photos))
     folder.mkdir(parents=True)
-    shutil.copy(NAMES, folder / "classes.txt")
+    shutil.copy(shared(NAMES), folder / "classes.txt")
     with ProcessPoolExecutor() as processes:
         jobs = ((photo, folder / f"photos/{place}", each) for place, photo in enumerate(photos))
         list(processes.map(alter, *zip(*jobs, strict=True), chunksize=16))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import click
 
 from plant_classification.taxonomy import parse_name
 from plant_classification.taxonomy.families import COLUMNS, FAMILIES
+from recipes.shared_data import shared
 
 CORRECTIONS = Path(__file__).with_name("family_corrections.csv")
 
@@ -38,11 +38,8 @@ def main(output: Path) -> None:
 
 
 def read_published() -> dict[str, list[str]]:
-    """The published names, with authors, of each family: under PLANT_SHARED, or beside it all."""
-    shared = os.environ.get("PLANT_SHARED", Path(__file__).resolve().parents[2] / "shared")
-    path = Path(shared) / "data" / "heredia2017" / "families.json"
-    if not path.is_file():
-        raise SystemExit(f"{path} is missing: set PLANT_SHARED to the folder of shared data.")
+    """The published names, with authors, of each family."""
+    path = shared("heredia2017/families.json")
     published: dict[str, list[str]] = json.loads(path.read_text("utf-8"))
     return published
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -14,23 +13,15 @@ from plant_classification.data.duplicates import kept_together
 from plant_classification.data.reading import read_dataset
 from plant_classification.data.splitting import folds
 from plant_classification.settings import load_settings
+from recipes.shared_data import shared
 
 SEED = 7
 """Of the folds; look-alikes stay together."""
 
 
-def folder() -> Path:
-    """Where flora119 is: under PLANT_SHARED, or beside the checkout."""
-    shared = os.environ.get("PLANT_SHARED", Path(__file__).resolve().parents[2] / "shared")
-    path = Path(shared) / "data" / "flora119"
-    if not path.is_dir():
-        raise SystemExit(f"{path} is missing: set PLANT_SHARED to the folder of shared data.")
-    return path
-
-
 def read() -> Dataset:
     """The whole data set, with train.txt and val.txt."""
-    return read_dataset(folder())
+    return read_dataset(shared("flora119"))
 
 
 def sources_of(records: Records) -> NDArray[np.str_]:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 CALIBRATION_BINS = 15
+DIAGRAM_BINS = 10
+DRAWS = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,15 +42,13 @@ def equal_mass_bins(
     return _summed(np.array_split(order, min(bins, len(order))), confidence, right)
 
 
-def equal_width_bins(
-    confidence: NDArray[np.floating], right: NDArray[np.bool_], bins: int = 10
-) -> ReliabilityBins:
+def equal_width_bins(confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> ReliabilityBins:
     """Groups of answers that are about as sure, as a diagram wants them (Guo et al. 2017).
 
     Arguments as of :func:`equal_mass_bins`; a bin without an answer is no group.
     """
-    place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    groups = (np.flatnonzero(place == index) for index in range(bins))
+    place = np.minimum((confidence * DIAGRAM_BINS).astype(np.int64), DIAGRAM_BINS - 1)
+    groups = (np.flatnonzero(place == index) for index in range(DIAGRAM_BINS))
     return _summed([group for group in groups if len(group)], confidence, right)
 
 
@@ -75,24 +75,15 @@ def expected_calibration_error(
     return float(np.average(distance, weights=groups.photos))
 
 
-def calibration_error_by_chance(
-    confidence: NDArray[np.floating],
-    bins: int = CALIBRATION_BINS,
-    *,
-    draws: int = 200,
-    seed: int = 0,
-) -> float:
+def calibration_error_by_chance(confidence: NDArray[np.floating]) -> float:
     """What :func:`expected_calibration_error` is on average where calibration is perfect.
 
-    The right answers are drawn: each with the probability that the answer claims.
+    The right answers are drawn, by a seed: each with the probability that the answer claims.
 
     Args:
         confidence: ``(N,)`` in [0, 1], N from 1 up.
-        bins: As above.
-        draws: How often.
-        seed: Of the draws.
     """
     claimed = np.sort(confidence)
-    random = np.random.default_rng(seed)
-    drawn = (random.random(len(claimed)) < claimed for _ in range(draws))
-    return float(np.mean([expected_calibration_error(claimed, right, bins) for right in drawn]))
+    random = np.random.default_rng(0)
+    drawn = (random.random(len(claimed)) < claimed for _ in range(DRAWS))
+    return float(np.mean([expected_calibration_error(claimed, right) for right in drawn]))
