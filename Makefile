@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint figures clean
+.PHONY: help demo test test-slow soak lint figures clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -14,10 +14,13 @@ demo: $(VENV)/core  ## name the plant in a photo
 	$(BIN)/plant-classification identify docs/dahlia.jpg
 
 test: $(VENV)/test  ## run the tests but the slow ones
-	$(BIN)/pytest -n 2 --dist loadgroup --max-worker-restart 0 -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadgroup --max-worker-restart 0 -m "not slow and not soak"
 
 test-slow: $(VENV)/dev  ## run the slow tests
 	$(BIN)/pytest -n 2 --dist loadgroup --max-worker-restart 0 -m slow
+
+soak: $(VENV)/dev  ## run the tests that .ci/run has no time for
+	$(BIN)/pytest -n 2 --dist loadgroup --max-worker-restart 0 -m soak
 
 lint: $(VENV)/dev  ## check style, types, security and which module imports which
 	$(BIN)/ruff format --check

@@ -182,8 +182,9 @@ def test_two_workers_give_the_losses_of_one_process(
     np.testing.assert_array_equal(numbers(other), numbers(chief))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("killed", [0, 1])
+@pytest.mark.parametrize(
+    "killed", [pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.soak)]
+)
 def test_a_killed_worker_ends_the_other_with_a_sentence_and_both_go_on(
     tmp_path: Path, workers: list[subprocess.Popen[str]], addresses: list[str], killed: int
 ) -> None:
