@@ -74,9 +74,9 @@ def load_settings(**arguments: Any) -> Settings:
     default_text = (
         resources.files("plant_classification").joinpath("config.yaml").read_text("utf-8")
     )
-    values = _checked(yaml.safe_load(default_text), "config.yaml")
+    values = _of_file(yaml.safe_load(default_text), "config.yaml")
     if path := os.environ.get(CONFIG_VARIABLE):
-        values |= _checked(read_yaml(Path(path)), path)
+        values |= _of_file(read_yaml(Path(path)), path)
     for variable, text in os.environ.items():
         if variable.startswith(ENVIRONMENT_PREFIX) and variable != CONFIG_VARIABLE:
             key = variable[len(ENVIRONMENT_PREFIX) :].lower()
@@ -108,6 +108,12 @@ def _from_text(key: str, text: str, variable: str) -> object:
         raise SettingsError(f"{variable} holds {text!r}, which is not YAML.") from None
 
 
+def _of_file(content: object, source: str) -> dict[str, Any]:
+    if isinstance(content, Mapping):
+        content = {key: value for key, value in content.items() if key != TRAINING}
+    return _checked(content, source)
+
+
 def _checked(values: object, source: str) -> dict[str, Any]:
     if values is None:
         return {}
@@ -116,8 +122,6 @@ def _checked(values: object, source: str) -> dict[str, Any]:
     kinds = get_type_hints(Settings)
     checked = {}
     for key, value in values.items():
-        if key == TRAINING:
-            continue
         if key not in kinds:
             raise SettingsError(
                 f"{source} sets {key!r}, which is not a setting; there are: {', '.join(kinds)}.",

@@ -91,6 +91,14 @@ def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         load_settings()
 
 
+def test_the_options_of_a_training_are_none_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PLANT_CLASSIFICATION_TRAINING", "{epochs: 3}")
+    with pytest.raises(SettingsError, match=r"_TRAINING sets 'training', which is not a setting"):
+        load_settings()
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         load_settings().threads = 3  # type: ignore[misc]

@@ -24,7 +24,6 @@ ASPECT = 1.5
 SHARE = 0.8
 """Of the memory that is free."""
 
-
 MEMORY = Path("/proc/meminfo")
 LIMIT = Path("/sys/fs/cgroup/memory.max")
 """Of a container: a number, or a word for none."""
@@ -46,7 +45,7 @@ class PhotoMemory:
     def __init__(
         self, count: int, size: int, augmentation: Augmentation, settings: Settings
     ) -> None:
-        self._left = int(count * 3 * ASPECT * (TIMES * size) ** 2)
+        self._left = needed_memory(count, size)
         free = free_memory()
         if free is not None and self._left > SHARE * free:
             raise ArgumentError(
@@ -68,6 +67,11 @@ class PhotoMemory:
                 self._left -= pixels.nbytes
                 self._photos[path] = pixels
         return augmented(pixels, self._size, self._augmentation, random)
+
+
+def needed_memory(count: int, size: int) -> int:
+    """Bytes that so many photos take, for a network of so many pixels a side."""
+    return int(count * 3 * ASPECT * (TIMES * size) ** 2)
 
 
 def free_memory() -> int | None:

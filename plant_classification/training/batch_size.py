@@ -56,8 +56,8 @@ def batch_size(
         raise ArgumentError(
             f"batch_size is {AUTO}, which is for one machine; give a number.", field="batch_size"
         )
-    cached = photos * 3 * photo_memory.ASPECT * (photo_memory.TIMES * size) ** 2
-    free = SHARE * (photo_memory.free_memory() or 0) - (cached if config.cache else 0)
+    cached = photo_memory.needed_memory(photos, size) if config.cache else 0
+    free = SHARE * (photo_memory.free_memory() or 0) - cached
     job = {
         "config": {**config.to_dict(), "batch_size": 1},
         "architecture": architecture,
