@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -128,27 +129,32 @@ def choose_shrinkage(
         features, labels, groups = features[some], labels[some], groups[some]
     parts = folds(labels, groups, FOLDS, seed)
 
-    def judged(fold: int) -> NDArray[np.float64]:
-        """The losses of what is held back in a fold, for each shrinkage."""
-        learnt = parts != fold
-        there = np.bincount(labels[learnt], minlength=len(weighted.weights)) > 0
-        held = ~learnt & there[labels]
-        if not held.any():
-            return np.zeros(len(SHRINKAGES))
-        known = features[learnt].reshape(-1, features.shape[-1])
-        truth = np.repeat(labels[learnt], features.shape[1])
-        spread = Spread.of(known, truth, len(weighted.weights))
-        losses = []
-        for shrinkage in SHRINKAGES:
-            whitening = spread.whitening(shrinkage)
-            whitened = whitening(known)
-            head = _descend(whitened, truth, _zeros(whitened, weighted), 0, weighted, seed)
-            logits = head(whitening(features[held, 0]))
-            losses.append(_loss(logits, labels[held], weighted))
-        return np.array(losses)
+    def learnt(fold: int) -> tuple[NDArray[np.floating], NDArray[np.int32]]:
+        """The features of all views outside of a fold, and their labels."""
+        known = features[parts != fold].reshape(-1, features.shape[-1])
+        return known, np.repeat(labels[parts != fold], features.shape[1])
 
-    with blas_on(1), ThreadPoolExecutor(min(FOLDS, processors())) as pool:
-        return SHRINKAGES[int(np.argmin(sum(pool.map(judged, range(FOLDS)))))]
+    def described(fold: int) -> Spread:
+        return Spread.of(*learnt(fold), len(weighted.weights))
+
+    def judged(fold: int, shrinkage: float) -> float:
+        """The loss of what is held back in a fold."""
+        known, truth = learnt(fold)
+        held = (parts == fold) & np.isin(labels, truth)
+        if not held.any():
+            return 0.0
+        whitening = spreads[fold].whitening(shrinkage)
+        whitened = whitening(known)
+        head = _descend(whitened, truth, _zeros(whitened, weighted), 0, weighted, seed)
+        return _loss(head(whitening(features[held, 0])), labels[held], weighted)
+
+    with blas_on(1), ThreadPoolExecutor(processors()) as pool:
+        usable = [fold for fold in range(FOLDS) if (parts != fold).any()]
+        spreads = dict(zip(usable, pool.map(described, usable), strict=True))
+        # A job for each shrinkage of a fold: small ones keep all processors busy to the end.
+        jobs = zip(*itertools.product(usable, SHRINKAGES), strict=True)
+        losses = np.reshape(list(pool.map(judged, *jobs)), (-1, len(SHRINKAGES)))
+    return SHRINKAGES[int(np.argmin(losses.sum(axis=0)))]
 
 
 def _loss(logits: NDArray[np.float32], labels: NDArray[np.int32], weighted: LabelWeights) -> float:
