@@ -36,6 +36,7 @@ def accuracy_in_words(figures: Figures, photos: str) -> str:
         figures: Of its predictions.
         photos: What the photos are called: ``"validation photos"``.
     """
+    five = figures.top_5
     low, high = share_interval(round(figures.top_1 * figures.photos), figures.photos)
     ranks = [
         f"the right {rank} for {per_cent(share)}"
@@ -44,9 +45,9 @@ def accuracy_in_words(figures: Figures, photos: str) -> str:
     ]
     return (
         f"Of {figures.photos:,} {photos} the model names {per_cent(figures.top_1)} rightly at once "
-        f"({per_cent(float(low))} to {per_cent(float(high))}, as far as chance goes). The right "
-        f"name is among its first five for {per_cent(figures.top_5)}"
-        + (f"; its best name is of {' and of '.join(ranks)}." if ranks else ".")
+        f"({per_cent(float(low))} to {per_cent(float(high))}, as far as chance goes)."
+        + (f" The right name is among its first five for {per_cent(five)}." if five else "")
+        + (f" Its best name is of {' and of '.join(ranks)}." if ranks else "")
     )
 
 

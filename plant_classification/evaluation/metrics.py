@@ -7,18 +7,25 @@ table of photos by labels or of labels by labels, so that thousands of labels co
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_classification.evaluation.reliability import expected_calibration_error
+from plant_classification.evaluation import weighted
+from plant_classification.evaluation.weighted import Weighted
 from plant_classification.taxonomy import Label, ranks_of
 from plant_classification.trust import probabilities
 from plant_classification.trust.calibration import check_labelled
 
-BLOCK = 256
+BLOCK = 128
 """Photos whose probabilities are in memory at one time."""
+
+AVERAGE = 5
+"""Labels in a set, on average: those whose probability reaches a threshold, one for all photos, so
+that a hard photo gets many and an easy one few (average-k, arXiv:2303.18118)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,10 +35,14 @@ class Predictions:
     Attributes:
         truth: ``int64 (N,)``, the index of each photo's label.
         predicted: ``int64 (N,)``, the label that came first.
-        place: ``int64 (N,)``, how many labels came before the right one: 0 is a right answer.
+        place: ``int64 (N,)``, how many labels came before the right one: 0 is a right answer. Where
+            only some are known, of which the right one is none, it is their number.
         confidence: ``float64 (N,)``, the probability of the predicted label, in [0, 1].
         log_probability: ``float64 (N,)``, the natural logarithm of the right label's probability,
             at most 0; None where it is not known.
+        in_average_5: ``bool (N,)``, whether the right label is in a set of labels that have five on
+            average (``AVERAGE``); None where it is not known.
+        listed: How many labels of each photo are known, or None for all.
     """
 
     truth: NDArray[np.int64]
@@ -39,6 +50,8 @@ class Predictions:
     place: NDArray[np.int64]
     confidence: NDArray[np.float64]
     log_probability: NDArray[np.float64] | None
+    in_average_5: NDArray[np.bool_] | None = None
+    listed: int | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -51,7 +64,7 @@ class Predictions:
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """What predictions come to; all but the losses are fractions in [0, 1].
+    """What predictions come to; all but the loss are fractions in [0, 1], None where unknown.
 
     A genus-form label (``Rosa sp.``) is right as any other label is, and in its genus and family.
 
@@ -59,22 +72,27 @@ class Figures:
         photos: How many there are.
         top_1: Share of the photos whose label came first.
         top_5: The same among the first five.
+        average_5: The same in sets of labels that have five on average (``AVERAGE``).
         macro_top_1: ``top_1`` of each label that has photos, averaged over these labels.
-        genus_top_1: Share of the photos whose best label is of their genus, or None.
-        family_top_1: The same of their family; photos whose family is unknown are not counted, and
-            it is None where they all are.
-        log_loss: Mean of minus the natural logarithm of the right label's probability, or None.
-        ece: Expected calibration error (:func:`expected_calibration_error`).
+        macro_top_5: The same of ``top_5``.
+        genus_top_1: Share of the photos whose best label is of their genus.
+        family_top_1: The same of their family; photos whose family is unknown are not counted.
+        log_loss: Mean of minus the natural logarithm of the right label's probability.
+        ece: Expected calibration error (:func:`weighted.calibration_error`).
+        aurc: Area under the risk-coverage curve (:func:`weighted.risk_coverage_area`).
     """
 
     photos: int
     top_1: float
-    top_5: float
+    top_5: float | None
+    average_5: float | None
     macro_top_1: float
+    macro_top_5: float | None
     genus_top_1: float | None
     family_top_1: float | None
     log_loss: float | None
     ece: float
+    aurc: float
 
 
 def judge(
@@ -94,6 +112,7 @@ def judge(
     labels: NDArray[np.int64] = np.asarray(truth, np.int64)
     place, predicted = np.empty_like(labels), np.empty_like(labels)
     confidence, log_probability = np.empty(len(truth)), np.empty(len(truth))
+    largest = np.zeros(0)
     for start in range(0, len(truth), BLOCK):
         rows = slice(start, start + BLOCK)
         block, right = logits[rows], labels[rows, np.newaxis]
@@ -101,10 +120,19 @@ def judge(
         earlier = np.arange(block.shape[1]) < right
         place[rows] = ((block > scores) | ((block == scores) & earlier)).sum(axis=1)
         predicted[rows] = block.argmax(axis=1)
-        confidence[rows] = probabilities(block, temperature).max(axis=1)
+        shares = probabilities(block, temperature)
+        confidence[rows] = shares.max(axis=1)
         scaled = (block.astype(np.float64) - scores) / temperature
         log_probability[rows] = -np.logaddexp.reduce(scaled, axis=1)
-    return Predictions(labels, predicted, place, confidence, log_probability)
+        if len(largest) == AVERAGE * len(truth):
+            shares = shares[shares > largest.min()]
+        largest = _largest(np.append(largest, shares), AVERAGE * len(truth))
+    sure_enough = np.exp(log_probability) >= largest.min(initial=1.0)
+    return Predictions(labels, predicted, place, confidence, log_probability, sure_enough)
+
+
+def _largest(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    return values if len(values) <= count else np.partition(values, -count)[-count:]
 
 
 def figures_of(predictions: Predictions, labels: Sequence[Label]) -> Figures:
@@ -114,46 +142,39 @@ def figures_of(predictions: Predictions, labels: Sequence[Label]) -> Figures:
         predictions: Of one photo or more.
         labels: In the order of the indices.
     """
-    loss = predictions.log_probability
-    return Figures(
-        photos=len(predictions),
-        top_1=top_k_accuracy(predictions.place, 1),
-        top_5=top_k_accuracy(predictions.place, 5),
-        macro_top_1=macro_average(predictions.right, predictions.truth),
-        genus_top_1=rank_accuracy(predictions, labels, "genus"),
-        family_top_1=rank_accuracy(predictions, labels, "family"),
-        log_loss=None if loss is None else float(-loss.mean()),
-        ece=expected_calibration_error(predictions.confidence, predictions.right),
-    )
+    found = {
+        name: float(figure(np.ones((1, len(predictions))))[0])
+        for name, figure in weighted_figures(predictions, labels).items()
+    }
+    known = {name: value for name, value in found.items() if not math.isnan(value)}
+    names = [field.name for field in dataclasses.fields(Figures) if field.name != "photos"]
+    values: dict[str, Any] = {name: known.get(name) for name in names}
+    return Figures(len(predictions), **values)
 
 
-def top_k_accuracy(place: NDArray[np.integer], k: int) -> float:
-    """Share of the photos whose label is among the first ``k``, in [0, 1]."""
-    return float((place < k).mean())
-
-
-def macro_average(right: NDArray[np.bool_], truth: NDArray[np.integer]) -> float:
-    """Mean over the labels that have photos of the share of them that is right, in [0, 1]."""
-    photos = np.bincount(truth)
-    present = photos > 0
-    return float((np.bincount(truth, right)[present] / photos[present]).mean())
-
-
-def rank_accuracy(predictions: Predictions, labels: Sequence[Label], rank: str) -> float | None:
-    """Share of the photos whose best label belongs to their taxon of a rank.
-
-    Args:
-        predictions: Of photos.
-        labels: In the order of the indices.
-        rank: ``"species"``, ``"genus"`` or ``"family"``.
-
-    Returns:
-        In [0, 1], of the photos whose label has a taxon of the rank; None where no label has.
-    """
-    members = next(known.members for known in ranks_of(labels) if known.name == rank)
-    truth = members[predictions.truth]
-    right = (truth == members[predictions.predicted])[truth >= 0]
-    return float(right.mean()) if len(right) else None
+def weighted_figures(predictions: Predictions, labels: Sequence[Label]) -> dict[str, Weighted]:
+    """Each figure of :class:`Figures` that can be had, as a function of the photos' weights."""
+    right, truth = predictions.right, predictions.truth
+    figures = {
+        "top_1": weighted.mean(right),
+        "macro_top_1": weighted.macro_mean(right, truth),
+        "ece": weighted.calibration_error(predictions.confidence, right),
+        "aurc": weighted.risk_coverage_area(predictions.confidence, right),
+    }
+    if predictions.listed is None or predictions.listed >= 5:
+        first_five = predictions.place < 5
+        figures["top_5"] = weighted.mean(first_five)
+        figures["macro_top_5"] = weighted.macro_mean(first_five, truth)
+    if predictions.in_average_5 is not None:
+        figures["average_5"] = weighted.mean(predictions.in_average_5)
+    if predictions.log_probability is not None:
+        figures["log_loss"] = weighted.mean(-predictions.log_probability)
+    for rank in ranks_of(labels):
+        if rank.name != "species":
+            of_truth = rank.members[truth]
+            of_best = rank.members[predictions.predicted]
+            figures[f"{rank.name}_top_1"] = weighted.mean(of_truth == of_best, of_truth >= 0)
+    return figures
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-CALIBRATION_BINS = 15
+from plant_classification.evaluation.weighted import calibration_error
+
 DIAGRAM_BINS = 10
 DRAWS = 200
 
@@ -28,24 +29,14 @@ class ReliabilityBins:
     accuracy: NDArray[np.float64]
 
 
-def equal_mass_bins(
-    confidence: NDArray[np.floating], right: NDArray[np.bool_], bins: int = CALIBRATION_BINS
-) -> ReliabilityBins:
-    """Groups of as many answers each, as the calibration error wants (Nguyen and O'Connor 2015).
-
-    Args:
-        confidence: ``(N,)`` in [0, 1], N from 1 up.
-        right: ``(N,)``.
-        bins: How many; with fewer answers each one is a group.
-    """
-    order = np.argsort(confidence, kind="stable")
-    return _summed(np.array_split(order, min(bins, len(order))), confidence, right)
-
-
 def equal_width_bins(confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> ReliabilityBins:
     """Groups of answers that are about as sure, as a diagram wants them (Guo et al. 2017).
 
-    Arguments as of :func:`equal_mass_bins`; a bin without an answer is no group.
+    A bin without an answer is no group.
+
+    Args:
+        confidence: ``(N,)`` in [0, 1].
+        right: ``(N,)``.
     """
     place = np.minimum((confidence * DIAGRAM_BINS).astype(np.int64), DIAGRAM_BINS - 1)
     groups = (np.flatnonzero(place == index) for index in range(DIAGRAM_BINS))
@@ -62,17 +53,9 @@ def _summed(
     )
 
 
-def expected_calibration_error(
-    confidence: NDArray[np.floating], right: NDArray[np.bool_], bins: int = CALIBRATION_BINS
-) -> float:
-    """Mean distance of confidence and accuracy over groups of photos, weighted by their size.
-
-    Naeini et al. 2015, with groups of one size. Arguments as of :func:`equal_mass_bins`; in
-    [0, 1]. Of few photos it is large by chance alone.
-    """
-    groups = equal_mass_bins(confidence, right, bins)
-    distance = np.abs(groups.confidence - groups.accuracy)
-    return float(np.average(distance, weights=groups.photos))
+def expected_calibration_error(confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> float:
+    """:func:`weighted.calibration_error` of photos that all count the same, in [0, 1]."""
+    return float(calibration_error(confidence, right)(np.ones((1, len(right))))[0])
 
 
 def calibration_error_by_chance(confidence: NDArray[np.floating]) -> float:

@@ -19,11 +19,11 @@ from plant_classification.evaluation.metrics import (
 )
 from plant_classification.evaluation.page import Bar, Column, Figure, Picture, Section
 from plant_classification.evaluation.reliability import (
-    CALIBRATION_BINS,
     calibration_error_by_chance,
     equal_width_bins,
     expected_calibration_error,
 )
+from plant_classification.evaluation.weighted import CALIBRATION_BINS
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
 

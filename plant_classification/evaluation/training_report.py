@@ -114,7 +114,7 @@ def _summary(report: TrainingReport, seen: Predictions, by_label: LabelFigures) 
     figures, test = figures_of(seen, report.labels), report.test
     tiles = [
         Tile(per_cent(figures.top_1), "right at once", f"{figures.photos:,} validation photos"),
-        Tile(per_cent(figures.top_5), "right within five"),
+        *([Tile(per_cent(figures.top_5), "right within five")] if figures.top_5 else []),
         Tile(per_cent(figures.macro_top_1), "right at once", "mean over labels"),
     ]
     for rank, share in (("genus", figures.genus_top_1), ("family", figures.family_top_1)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tracemalloc
 
 import numpy as np
@@ -16,11 +17,8 @@ from plant_classification.evaluation.metrics import (
     figures_of,
     judge,
     label_figures,
-    macro_average,
-    rank_accuracy,
-    top_k_accuracy,
 )
-from plant_classification.taxonomy import Label, label_of
+from plant_classification.taxonomy import label_of
 from plant_classification.trust import probabilities
 
 LABELS = (
@@ -104,31 +102,42 @@ def test_of_equal_outputs_the_first_comes_first() -> None:
     seen = judge(np.zeros((3, 3)), np.array([0, 1, 2]))
     assert seen.predicted.tolist() == [0, 0, 0]
     assert seen.place.tolist() == [0, 1, 2]
-    assert [top_k_accuracy(seen.place, k) for k in (1, 2, 3)] == pytest.approx([1 / 3, 2 / 3, 1])
 
 
 def test_macro_leaves_labels_without_photos_out() -> None:
-    truth = np.array([0, 0, 0, 0, 5])
-    assert macro_average(np.array([True, True, True, False, False]), truth) == pytest.approx(0.375)
+    seen = of_pairs((0, 0), (0, 0), (0, 0), (0, 3), (3, 0))
+    assert figures_of(seen, LABELS).macro_top_1 == pytest.approx(0.375)
 
 
 def test_a_genus_form_label_is_right_in_its_genus_and_family() -> None:
-    seen = of_pairs((0, 1), (1, 0), (1, 1), (2, 0), (3, 3), (3, 0))
-    assert top_k_accuracy(seen.place, 1) == pytest.approx(2 / 6)
-    assert rank_accuracy(seen, LABELS, "genus") == pytest.approx(4 / 6)
-    assert rank_accuracy(seen, LABELS, "family") == pytest.approx(5 / 6)
-    # Rosa sp. has no species to be asked for, and is no species that could be right.
-    assert rank_accuracy(seen, LABELS, "species") == pytest.approx(1 / 4)
+    figures = figures_of(of_pairs((0, 1), (1, 0), (1, 1), (2, 0), (3, 3), (3, 0)), LABELS)
+    assert figures.top_1 == pytest.approx(2 / 6)
+    assert figures.genus_top_1 == pytest.approx(4 / 6)
+    assert figures.family_top_1 == pytest.approx(5 / 6)
 
 
 def test_a_photo_whose_family_is_unknown_is_not_counted_there() -> None:
-    assert rank_accuracy(of_pairs((4, 4), (0, 4), (0, 2)), LABELS, "family") == 0.5
-    assert rank_accuracy(of_pairs((4, 4)), LABELS, "family") is None
+    assert figures_of(of_pairs((4, 4), (0, 4), (0, 2)), LABELS).family_top_1 == 0.5
+    assert figures_of(of_pairs((4, 4)), LABELS).family_top_1 is None
 
 
-def test_two_labels_of_one_name_are_one_species() -> None:
-    twice: tuple[Label, ...] = (LABELS[0], LABELS[0])
-    assert rank_accuracy(of_pairs((0, 1), (1, 1)), twice, "species") == 1
+def test_sets_of_five_on_average_are_those_of_the_surest_labels(
+    logits: NDArray[np.float32], truth: NDArray[np.int32]
+) -> None:
+    shares = probabilities(logits)
+    threshold = np.sort(shares.ravel())[-5 * len(shares)]
+    assert (shares >= threshold).sum() == 5 * len(shares)
+    expected = (shares[np.arange(len(truth)), truth] >= threshold).mean()
+    seen = judge(logits, truth)
+    assert seen.in_average_5 is not None
+    assert seen.in_average_5.mean() == pytest.approx(expected)
+
+
+def test_what_is_listed_to_the_third_place_has_no_first_five() -> None:
+    seen = dataclasses.replace(of_pairs((0, 1), (1, 1)), listed=3)
+    figures = figures_of(seen, LABELS)
+    assert figures.top_1 == 0.5
+    assert figures.top_5 is figures.macro_top_5 is figures.average_5 is figures.log_loss is None
 
 
 def test_where_nothing_is_wrong_no_pair_was_confused() -> None:

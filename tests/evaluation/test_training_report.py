@@ -86,7 +86,7 @@ def test_the_report_says_how_good_how_sure_and_what_to_watch(
     for sentence in (
         "Of 17 validation photos the model names 64.7 % rightly at once",
         "(41.3 % to 82.7 %, as far as chance goes).",
-        "its best name is of the right genus for 94.1 %",
+        "Its best name is of the right genus for 94.1 %",
         "too sure; dividing the logits by the temperature 1.40",
         "1 wrong answer came with a probability of 90 % or more",
         "2 labels had fewer than 10 training photos.",

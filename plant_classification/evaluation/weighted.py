@@ -1,0 +1,117 @@
+"""Figures as functions of how much each photo counts, so that chance can be tried out on them.
+
+Each maker takes columns with a value for each photo and gives a function of ``(B, N)``, B sets of
+weights of the N photos, none below zero, to ``float64 (B,)``. Weights of one are the figure itself;
+NaN is where nothing counts. Sums have the precision of the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+CALIBRATION_BINS = 15
+
+Weights = NDArray[np.floating]
+Weighted = Callable[[Weights], NDArray[np.float64]]
+
+
+def mean(
+    values: NDArray[np.bool_] | NDArray[np.floating], counted: NDArray[np.bool_] | None = None
+) -> Weighted:
+    """The mean of a value.
+
+    Args:
+        values: ``(N,)``.
+        counted: ``(N,)``, which photos count at all; all where not given.
+    """
+    used = np.ones(len(values), np.bool_) if counted is None else counted
+    columns = np.stack([np.where(used, values, 0), used], axis=1).astype(np.float64)
+
+    def of(weights: Weights) -> NDArray[np.float64]:
+        total, count = (weights @ columns.astype(weights.dtype)).T
+        return _share(total, count)
+
+    return of
+
+
+def macro_mean(values: NDArray[np.bool_], truth: NDArray[np.integer]) -> Weighted:
+    """The mean over labels of the mean of a value over the label's photos.
+
+    Args:
+        values: ``(N,)``.
+        truth: ``(N,)``, the label of each photo.
+    """
+    order = np.argsort(truth, kind="stable")
+    first = np.unique(truth[order], return_index=True)[1]
+
+    def of(weights: Weights) -> NDArray[np.float64]:
+        counts = weights[:, order]
+        photos = np.add.reduceat(counts, first, axis=1)
+        right = np.add.reduceat(counts * values[order], first, axis=1)
+        there = photos > 0
+        shares = np.divide(right, photos, out=np.zeros_like(right), where=there)
+        return _share(shares.sum(axis=1, dtype=np.float64), there.sum(axis=1))
+
+    return of
+
+
+def calibration_error(confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> Weighted:
+    """Expected calibration error: confidence and accuracy apart, over 15 groups of equal weight.
+
+    Naeini et al. 2015, with groups of one size (Nguyen and O'Connor 2015). Of few photos it is
+    large by chance alone.
+
+    Args:
+        confidence: ``(N,)``, the probability of the predicted label, in [0, 1].
+        right: ``(N,)``, whether it was the right one.
+    """
+    order = np.argsort(confidence, kind="stable")
+    excess = confidence[order] - right[order]
+
+    def of(weights: Weights) -> NDArray[np.float64]:
+        counts = weights[:, order]
+        reached = counts.cumsum(axis=1, dtype=np.float64)
+        total = np.maximum(reached[:, -1:], np.finfo(float).tiny)
+        # A photo is where the middle of its weight lies.
+        places = ((reached - counts / 2) * (CALIBRATION_BINS / total)).astype(np.int64)
+        places = np.minimum(places, CALIBRATION_BINS - 1)
+        places += CALIBRATION_BINS * np.arange(len(weights))[:, np.newaxis]
+        sums = np.bincount(
+            places.ravel(), (counts * excess).ravel(), CALIBRATION_BINS * len(weights)
+        )
+        apart = np.abs(sums.reshape(len(weights), CALIBRATION_BINS)).sum(axis=1)
+        return _share(apart, reached[:, -1])
+
+    return of
+
+
+def risk_coverage_area(confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> Weighted:
+    """Area under the risk-coverage curve (Geifman and El-Yaniv 2017, arXiv:1705.08500).
+
+    Photos are answered from the surest on; at each the share of wrong answers so far is the risk,
+    and the area is its mean. 0 is the best.
+
+    Args:
+        confidence: ``(N,)``, what says how sure an answer is.
+        right: ``(N,)``, whether it is right.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    wrong = ~right[order]
+
+    def of(weights: Weights) -> NDArray[np.float64]:
+        counts = weights[:, order].astype(np.float64)
+        answered = counts.cumsum(axis=1)
+        mistakes = (counts * wrong).cumsum(axis=1)
+        risk = np.divide(mistakes, answered, out=np.zeros_like(mistakes), where=answered > 0)
+        return _share((counts * risk).sum(axis=1), answered[:, -1])
+
+    return of
+
+
+def _share(part: NDArray[np.floating], whole: NDArray[np.number]) -> NDArray[np.float64]:
+    shares = np.full(len(part), np.nan)
+    np.divide(part, whole, out=shares, where=whole > 0)
+    return shares
