@@ -1,0 +1,34 @@
+"""Two models compared photo by photo."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest  # type: ignore[import-untyped]
+
+from plant_classification.evaluation.comparison import compare, mcnemar
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second"), [(0, 0), (1, 0), (3, 9), (40, 41), (700, 600), (9000, 2)]
+)
+def test_the_p_value_is_that_of_a_fair_coin(only_first: int, only_second: int) -> None:
+    tosses = only_first + only_second
+    expected = binomtest(only_first, tosses).pvalue if tosses else 1.0
+    assert mcnemar(only_first, only_second) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+
+
+def test_photos_are_counted_by_who_was_right() -> None:
+    first = np.array([True, True, True, False, False])
+    second = np.array([True, False, False, True, False])
+    found = compare(first, second, np.arange(5))
+    assert (found.photos, found.both_right, found.only_first, found.only_second) == (5, 1, 2, 1)
+    assert found.difference == pytest.approx(0.2)
+    assert found.interval[0] < 0.2 < found.interval[1]
+    assert found.p_value == 1
+
+
+def test_two_models_of_the_same_answers_do_not_differ() -> None:
+    right = np.random.default_rng(0).random(200) < 0.7
+    found = compare(right, right, np.arange(200))
+    assert (found.difference, found.interval, found.p_value) == (0, (0, 0), 1)
