@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from plant_classification.cli.photo_bar import photo_bar
 
 if TYPE_CHECKING:
     from plant_classification.data.downloading import DownloadState
@@ -47,7 +47,7 @@ def show(folder: Path, images: str | None, report: Path | None) -> None:
     settings = load_settings()
     with Console(stderr=True).status("reading what there is"):
         read = read_dataset(folder, images=images, families=settings.families, settings=settings)
-    with _photo_bar() as tell:
+    with photo_bar() as tell:
         found = inspect(read, settings, tell)
     print_inspection(found, Console(highlight=False, markup=False, emoji=False))
     if report is not None:
@@ -78,7 +78,7 @@ def download(ctx: click.Context, archive: Path, folder: Path) -> None:
     read = read_archive(archive, load_families(settings.families))
     for note in read.notes:
         click.echo(f"Note: {note}")
-    with _photo_bar() as tell:
+    with photo_bar() as tell:
 
         def progress(state: DownloadState) -> None:
             words = f"{state.failed:,} failed, {state.new_bytes / 1e6:,.0f} MB"
@@ -92,28 +92,3 @@ def download(ctx: click.Context, archive: Path, folder: Path) -> None:
         click.echo(f"Error: {host} {why}; give the same command again later.", err=True)
     if state.given_up:
         ctx.exit(1)
-
-
-@contextlib.contextmanager
-def _photo_bar() -> Iterator[Callable[[int, int, str], None]]:
-    """A bar to be told the photos that are done, all of them, and what is to be said of it."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
-    console = Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def tell(done: int, total: int, words: str) -> None:
-            speed = bar.tasks[0].speed or 0
-            description = f"{words}, {speed:,.0f} photos a second"
-            bar.update(task, completed=done, total=total, description=description)
-
-        yield tell

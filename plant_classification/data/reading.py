@@ -27,7 +27,7 @@ def read_dataset(
     *,
     images: str | None = None,
     families: Path | None = None,
-    val_fraction: float = 0.15,
+    val_fraction: float | None = 0.15,
     seed: int = 0,
     settings: Settings | None = None,
 ) -> Dataset:
@@ -41,6 +41,7 @@ def read_dataset(
         families: A table with the columns ``genus`` and ``family``, read before the package's own.
         val_fraction: Share of the training photos held back where the data set names none for
             validation, in (0, 1); for that they are read once, to keep near-duplicates together.
+            None holds back none.
         seed: Of which ones are held back.
         settings: Limits of photos; the defaults where not given.
 
@@ -52,7 +53,7 @@ def read_dataset(
     dataset = _read(path, images, load_families(families))
     notes = [*dataset.notes, *remarks(dataset.labels), *_without_photos(dataset)]
     dataset = dataclasses.replace(dataset, notes=tuple(notes))
-    if VALIDATION in dataset.splits:
+    if VALIDATION in dataset.splits or val_fraction is None:
         return dataset
     return _hold_back(dataset, val_fraction, seed, settings or load_settings())
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import importlib
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +23,7 @@ from plant_classification.data.files import (
     open_file,
     read_text,
 )
+from plant_classification.data.parquet import from_parquet
 from plant_classification.data.records import TRAIN, Dataset, Records
 from plant_classification.data.species_folders import SPLIT_NAMES
 from plant_classification.errors import DatasetError
@@ -165,7 +164,7 @@ def _find(path: Path) -> Path | None:
 def _header(file: Path) -> Sequence[str]:
     """The names of the columns."""
     if file.suffix.lower() == PARQUET:
-        return list(map(str, _parquet(file, "read_schema").names))
+        return list(map(str, from_parquet(file, "read_schema").names))
     with open_file(file) as (opened, _):
         first = opened.readline(MOST_HEADER_BYTES).decode("utf-8-sig", "replace")
     try:
@@ -225,23 +224,13 @@ def _read_parquet(file: Path, photos: _Photos) -> None:
         called = _needed(_header(file))
     except ValueError as error:
         raise DatasetError(f"{file}: {error}") from None
-    table = _parquet(file, "read_table", columns=list(called.values()))
+    table = from_parquet(file, "read_table", columns=list(called.values()))
     columns = [column.to_pylist() for column in table.columns]
     try:
         for values in zip(*columns, strict=True):
             photos.add(_row(called, dict(zip(table.column_names, values, strict=True))))
     except ValueError as error:
         raise DatasetError(f"{file}, row {len(photos.rows) + 1}: {error}") from None
-
-
-def _parquet(file: Path, function: str, **options: Any) -> Any:
-    """What a function of pyarrow reads of a file."""
-    if not find_spec("pyarrow"):
-        raise DatasetError(f"{file} needs pyarrow: pip install 'plant-classification[fast]'.")
-    try:
-        return getattr(importlib.import_module("pyarrow.parquet"), function)(file, **options)
-    except (ValueError, OSError) as error:
-        raise DatasetError(f"{file} cannot be read as Parquet: {error}") from None
 
 
 def _with_family(label: Label, families: Mapping[str, str]) -> Label:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from plant_classification.evaluation.weighted import Weighted
 
-DRAWS = 1000
+DRAWS = 400
 BLOCK = 50
 """Draws that are in memory at one time."""
 SEED = 0

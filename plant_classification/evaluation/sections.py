@@ -48,9 +48,15 @@ def scientific(label: Label) -> Markup:
 
 
 def species_section(
-    figures: LabelFigures, labels: Sequence[Label], training_photos: NDArray[np.int64]
+    figures: LabelFigures, labels: Sequence[Label], training_photos: NDArray[np.int64] | None
 ) -> Section:
-    """A row for each label, those that surely need attention first."""
+    """A row for each label, those that surely need attention first.
+
+    Args:
+        figures: Of each label.
+        labels: In the order of the indices.
+        training_photos: ``(labels,)``, where they are known.
+    """
     names = [scientific(label) for label in labels]
     seen = figures.photos > 0
     share = np.divide(figures.right, figures.photos, out=np.full(len(names), np.nan), where=seen)
@@ -62,7 +68,7 @@ def species_section(
             float(share[index]) if seen[index] else None,
             float(figures.top_5[index] / figures.photos[index]) if seen[index] else None,
             int(figures.photos[index]),
-            int(training_photos[index]),
+            *([] if training_photos is None else [int(training_photos[index])]),
             _taken_for(names, figures, index),
         )
         for index in order
@@ -71,18 +77,20 @@ def species_section(
         Column("Species"),
         Column("Right", "share"),
         Column("Among five", "share"),
-        Column("Validation photos", "number"),
-        Column("Training photos", "number"),
+        Column("Photos judged", "number"),
+        *([] if training_photos is None else [Column("Training photos", "number")]),
         Column("Most often taken for"),
     )
     words = (
         "Those that surely do badly stand first: the order counts how few photos may mislead. "
-        "A species without validation photos has no figure, and stands last."
+        "A species without photos to be judged on has no figure, and stands last."
     )
     return Section(
         "Species by species",
         page.join(
-            _by_training_photos(share[seen], training_photos[seen]),
+            page.join()
+            if training_photos is None
+            else _by_training_photos(share[seen], training_photos[seen]),
             page.paragraphs([words]),
             page.table(columns, rows),
         ),

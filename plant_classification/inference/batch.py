@@ -84,6 +84,8 @@ def look_at_views(
     views: Views,
     take: Callable[[int, int, NDArray[np.float32], NDArray[np.float32]], None],
     tell: Tell = lambda _done, _total: None,
+    *,
+    crops: int = 1,
 ) -> tuple[tuple[int, str], ...]:
     """Look at several views of each photo, which is decoded once.
 
@@ -97,6 +99,7 @@ def look_at_views(
             number of the view, the logits ``float32 (labels,)``, and the last feature map averaged
             over the picture ``float32 (D,)``; the arrays are good until it returns.
         tell: Is told how far it is.
+        crops: Of each photo that the views show: for the scale at which it is decoded.
 
     Returns:
         Index and sentence of each photo that cannot be read.
@@ -109,7 +112,7 @@ def look_at_views(
     def view(index: int) -> NDArray[np.uint8] | str:
         try:
             photo = photos.read(
-                records.path(index), settings, shorter_side=preprocessing.shorter_side()
+                records.path(index), settings, shorter_side=preprocessing.shorter_side(crops)
             )
         except PlantClassificationError as fault:
             return fault.message

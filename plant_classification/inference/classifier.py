@@ -19,9 +19,7 @@ from plant_classification.inference.engine import Engine
 from plant_classification.models import (
     STARTER,
     ModelFolder,
-    at_checkpoint,
-    find_model,
-    read_model,
+    model_at,
     ready,
 )
 from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
@@ -89,14 +87,7 @@ class Classifier:
             ModelFolderError: The folder is incomplete or damaged, or cannot be converted.
         """
         settings = settings or load_settings()
-        if (
-            isinstance(name_or_folder, Path)
-            or "/" in name_or_folder
-            or name_or_folder in (".", "..")
-        ):
-            model = at_checkpoint(read_model(Path(name_or_folder).resolve()), checkpoint)
-        else:
-            model = find_model(name_or_folder, settings.models_dir, checkpoint)
+        model = model_at(name_or_folder, settings.models_dir, checkpoint)
         return cls(
             ready(model, settings), settings, precision or settings.precision, settings.threads
         )

@@ -5,6 +5,7 @@ from plant_classification.models.choosing import (
     at_checkpoint,
     find_model,
     list_models,
+    model_at,
     read_model,
 )
 from plant_classification.models.conversion import Model, ready, why_not
@@ -23,6 +24,7 @@ __all__ = [
     "at_checkpoint",
     "find_model",
     "list_models",
+    "model_at",
     "read_model",
     "read_model_folder",
     "ready",

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from plant_classification.errors import ArgumentError, PlantClassificationError
-from plant_classification.models import ModelFolder, find_model, read_model, ready
+from plant_classification.models import ModelFolder, model_at, ready
 from plant_classification.models.files import sha256
 from plant_classification.models.folder import KERAS_WEIGHTS
 from plant_classification.photos.preprocessing import Preprocessing
@@ -120,9 +120,7 @@ def _from_model(config: TrainingConfig, init: str, field: str, settings: Setting
 
 def _model(name: str, field: str, settings: Settings) -> ModelFolder:
     try:
-        if "/" in name or name in (".", ".."):
-            return ready(read_model(Path(name).resolve()), settings)
-        return ready(find_model(name, settings.models_dir), settings)
+        return ready(model_at(name, settings.models_dir), settings)
     except PlantClassificationError as fault:
         raise ArgumentError(f"{field}: {fault}", field=field) from None
 

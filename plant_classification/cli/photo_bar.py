@@ -1,0 +1,31 @@
+"""How far work on photos is, in a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def photo_bar() -> Iterator[Callable[[int, int, str], None]]:
+    """A bar to be told the photos that are done, all of them, and what is to be said of it."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    console = Console(stderr=True)
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def tell(done: int, total: int, words: str) -> None:
+            speed = bar.tasks[0].speed or 0
+            description = f"{words}, {speed:,.0f} photos a second"
+            bar.update(task, completed=done, total=total, description=description)
+
+        yield tell

@@ -1,0 +1,91 @@
+"""All figures of judged photos with their intervals, as JSON takes them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from plant_classification.errors import ArgumentError
+from plant_classification.evaluation.bootstrap import intervals
+from plant_classification.evaluation.comparison import Comparison, compare
+from plant_classification.evaluation.judged import Judged, taken
+from plant_classification.evaluation.metrics import figures_of, weighted_figures
+
+MOST_GROUPS = 50
+"""Groups of a column that are told, those with most photos."""
+
+
+def summary(judged: Judged) -> dict[str, Any]:
+    """What is to be said.
+
+    Returns:
+        ``name``, ``labels`` (their number), ``notes``; the fields of ``Figures``; ``intervals``, of
+        each figure ``[low, high]`` or None; and ``groups``: by column and group the same figures;
+        ``compared`` is None.
+    """
+    return {
+        "name": judged.name,
+        "labels": len(judged.labels),
+        **figures_and_intervals(judged),
+        "groups": {
+            column: {
+                str(group): figures_and_intervals(_part(judged, column, group))
+                for group in _largest(values)
+            }
+            for column, values in judged.groups.items()
+        },
+        "notes": list(judged.notes),
+        "compared": None,
+    }
+
+
+def figures_and_intervals(judged: Judged) -> dict[str, Any]:
+    """The fields of ``Figures``, and ``intervals``."""
+    figures = dataclasses.asdict(figures_of(judged.predictions, judged.labels))
+    found = intervals(weighted_figures(judged.predictions, judged.labels), judged.units)
+    return {
+        **figures,
+        "intervals": {
+            name: list(ends) if (ends := found.get(name)) and math.isfinite(ends[0]) else None
+            for name in figures
+            if name != "photos"
+        },
+    }
+
+
+def compared(judged: Judged, other: Judged) -> Comparison:
+    """Two models on the same photos.
+
+    Raises:
+        ArgumentError: They are not the same photos.
+    """
+    same = len(judged.predictions) == len(other.predictions) and (
+        list(judged.paths) == list(other.paths)
+    )
+    ours = [judged.labels[index].name for index in judged.predictions.truth.tolist()]
+    theirs = [other.labels[index].name for index in other.predictions.truth.tolist()]
+    if not same or ours != theirs:
+        raise ArgumentError(
+            f"{judged.name} and {other.name} cannot be compared: they were not judged on the same "
+            "photos. A model that lacks some of the names judges fewer.",
+            field="against",
+        )
+    return compare(judged.predictions.right, other.predictions.right, judged.units)
+
+
+def _part(judged: Judged, column: str, group: str) -> Judged:
+    """The photos of a group."""
+    rows = judged.groups[column] == group
+    units = np.unique(judged.units[rows], return_inverse=True)[1]
+    return dataclasses.replace(
+        judged, predictions=taken(judged.predictions, rows), units=units.astype(np.int64)
+    )
+
+
+def _largest(values: np.ndarray) -> list[str]:
+    names, counts = np.unique(values[values != ""], return_counts=True)
+    largest = np.sort(np.argsort(-counts, kind="stable")[:MOST_GROUPS])
+    return [str(name) for name in names[largest]]

@@ -1,0 +1,169 @@
+"""``plant-classification evaluate``: from photos or predictions to figures."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from drawn_plants import draw_plants
+from tiny_network import write_tiny_model
+
+from plant_classification import Classifier
+from plant_classification.cli import cli
+
+Run = Callable[..., Result]
+
+NAMES = {"Acer rubrum": "Rosa canina", "Bellis perennis": "Viola odorata", "Crocus vernus": "Zea"}
+"""What the drawn plants are called here; the tiny model does not know the last one."""
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    write_tiny_model(tmp_path / "models/one", seed=1)
+    write_tiny_model(tmp_path / "models/two", seed=2)
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def run(models: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("PLANT_CLASSIFICATION_MODELS_DIR", str(models))
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def command(*words: str | Path) -> Result:
+        return CliRunner().invoke(cli, ["evaluate", *map(str, words)])
+
+    return command
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A table of 24 photos, of two sources; four photos of a plant each."""
+    draw_plants(tmp_path / "photos")
+    path = tmp_path / "photos/photos.csv"
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", "label", "source", "observation"])
+        for folder, name in NAMES.items():
+            for number in range(8):
+                source = "garden" if number % 2 else "wood"
+                rows.writerow([f"{folder}/{number}.jpg", name, source, f"{name} {number // 4}"])
+    return path
+
+
+def answers(models: Path, model: str, photos: list[tuple[Path, str]], crops: int = 1) -> list[bool]:
+    """Whether the served answer is right, photo by photo."""
+    classifier = Classifier.load(models / model)
+    found = (classifier.identify(path, crops=crops).candidates[0].label.name for path, _ in photos)
+    return [name == truth for name, (_, truth) in zip(found, photos, strict=True)]
+
+
+def known_photos(table: Path) -> list[tuple[Path, str]]:
+    return [
+        (table.parent / folder / f"{number}.jpg", name)
+        for folder, name in NAMES.items()
+        for number in range(8)
+        if name != "Zea"
+    ]
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+@pytest.mark.parametrize("crops", [1, 5])
+def test_figures_are_those_of_the_served_answers(
+    run: Run, models: Path, table: Path, crops: int
+) -> None:
+    found = as_json(run(table, "--model", "one", "--crops", str(crops), "--json"))
+    right = answers(models, "one", known_photos(table), crops)
+    assert found["photos"] == 16
+    assert found["top_1"] == pytest.approx(sum(right) / 16)
+    low, high = found["intervals"]["top_1"]
+    assert 0 <= low <= found["top_1"] <= high <= 1
+    wood = sum(right[::2]) / 8
+    assert found["groups"]["source"]["wood"]["top_1"] == pytest.approx(wood)
+    assert found["notes"] == [
+        "Photos of names that the model does not know, left out: 8, of Zea sp.."
+    ]
+
+
+def test_two_models_are_compared_photo_by_photo(run: Run, models: Path, table: Path) -> None:
+    found = as_json(run(table, "--model", "one", "--against", "two", "--json"))
+    one, two = (answers(models, name, known_photos(table)) for name in ("one", "two"))
+    compared = found["compared"]
+    assert compared["name"] == "two"
+    assert compared["only_first"] == sum(a and not b for a, b in zip(one, two, strict=True))
+    assert compared["only_second"] == sum(b and not a for a, b in zip(one, two, strict=True))
+    assert compared["difference"] == pytest.approx((sum(one) - sum(two)) / 16)
+
+
+def test_a_person_gets_a_table_and_a_report(run: Run, table: Path, tmp_path: Path) -> None:
+    result = run(table, "--model", "one", "--against", "two", "--report", tmp_path / "report")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("one: 16 photos, 2 labels\n")
+    for words in ("right at once", "95 % interval", "Source", "garden", "(McNemar)", "Report: "):
+        assert words in result.stdout
+    written = json.loads((tmp_path / "report/evaluation.json").read_text("utf-8"))
+    assert written["photos"] == 16
+    page = (tmp_path / "report/report.html").read_text("utf-8")
+    for words in ("By source", "Species by species", "Worst mistakes", "Risk and coverage"):
+        assert words in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_an_unreadable_photo_is_left_out_and_told(run: Run, table: Path) -> None:
+    (table.parent / "Acer rubrum/3.jpg").write_bytes(b"no picture")
+    found = as_json(run(table, "--model", "one", "--json"))
+    assert found["photos"] == 15
+    assert "Photos that cannot be read, left out: 1." in found["notes"]
+
+
+def test_test_photos_come_first_and_another_split_can_be_asked_for(
+    run: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "split"
+    for split, photos in (("train", 6), ("val", 3), ("test", 2)):
+        drawn = draw_plants(tmp_path / split, species=2, photos=photos)
+        for plant in drawn.iterdir():
+            target = folder / split / NAMES[plant.name]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            plant.rename(target)
+    assert as_json(run(folder, "--model", "one", "--json"))["photos"] == 4
+    assert as_json(run(folder, "--model", "one", "--split", "val", "--json"))["photos"] == 6
+
+
+def test_without_splits_every_photo_is_judged(run: Run, tmp_path: Path) -> None:
+    drawn = draw_plants(tmp_path / "plain", species=2)
+    for plant in drawn.iterdir():
+        plant.rename(drawn / NAMES[plant.name])
+    assert as_json(run(drawn, "--model", "one", "--json"))["photos"] == 16
+
+
+def test_predictions_need_no_model(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "predictions.json"
+    path.write_text(
+        '{"true_lab": ["Rosa canina", "Zea mays"], "pred_lab": [["Rosa canina"], ["Rosa canina"]], '
+        '"pred_prob": [[0.9], [0.4]]}'
+    )
+    found = as_json(run(path, "--json"))
+    assert (found["photos"], found["top_1"], found["top_5"]) == (2, 0.5, None)
+    assert found["intervals"]["top_5"] is None
+    same = as_json(run(path, "--against", path, "--json"))["compared"]
+    assert (same["difference"], same["p_value"]) == (0, 1)
+
+
+def test_models_on_other_photos_cannot_be_compared(run: Run, table: Path, tmp_path: Path) -> None:
+    path = tmp_path / "predictions.json"
+    path.write_text(
+        '{"true_lab": ["Rosa canina"], "pred_lab": [["Rosa canina"]], "pred_prob": [[0.9]]}'
+    )
+    result = run(table, "--model", "one", "--against", path)
+    assert result.exit_code == 1
+    assert "not judged on the same photos" in str(result.exception)
