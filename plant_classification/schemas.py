@@ -12,7 +12,12 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from plant_classification.inference.classifier import DEFAULT_CONFIDENCE, DEFAULT_TOP_K, ORGANS
+from plant_classification.inference.classifier import (
+    DEFAULT_CONFIDENCE,
+    DEFAULT_COVERAGE,
+    DEFAULT_TOP_K,
+    ORGANS,
+)
 from plant_classification.photos.decoding import FORMATS_READ
 from plant_classification.photos.preprocessing import CROP_COUNTS
 
@@ -103,6 +108,14 @@ def predict_arguments() -> dict[str, fields.Field]:
             metadata={
                 "description": "Probability that the safe answer must reach, above 0 and at most "
                 f"1. Default: {DEFAULT_CONFIDENCE}."
+            },
+        ),
+        "coverage": fields.Float(
+            load_default=DEFAULT_COVERAGE,
+            validate=validate.Range(0, 1, min_inclusive=False, max_inclusive=False),
+            metadata={
+                "description": "Share of plausible sets that hold the right name, above 0 and "
+                f"below 1. Default: {DEFAULT_COVERAGE}."
             },
         ),
         "accept": MediaType(
@@ -253,8 +266,8 @@ class SafeAnswer(Schema):
 class Plausible(Schema):
     """The smallest set of species that holds the right one with a stated coverage."""
 
-    coverage = _probability("Share of right sets that is promised, from 0 to 1.")
-    species = _list(fields.Str(), "The species of the set, the most probable first.")
+    coverage = _probability("Share of such sets that hold the right name, above 0 and below 1.")
+    species = _list(fields.Str(), "The names of the set, the most probable first; never empty.")
 
 
 class IsPlant(Schema):
@@ -311,8 +324,8 @@ def answer_fields() -> dict[str, fields.Field]:
         ),
         "plausible": _object(
             Plausible,
-            "The smallest set of species that holds the right one with a stated coverage; null "
-            "where the model has no such calibration.",
+            "The smallest set of names that holds the right one with the coverage asked for; null "
+            "where too few photos were held back in training to promise it.",
             nullable=True,
         ),
         "is_plant": _object(

@@ -38,7 +38,12 @@ from plant_classification.settings import load_settings
 from plant_classification.training import run
 from plant_classification.training.config import load_training_config
 from plant_classification.training.progress import Progress
-from plant_classification.trust.calibration import fit_temperature, probabilities
+from plant_classification.trust import (
+    PlausibleRule,
+    fit_plausible,
+    fit_temperature,
+    probabilities,
+)
 from plant_classification.trust.feature_statistics import FeatureStatistics
 from recipes import averaging, export, flora119, starter_card
 
@@ -127,12 +132,14 @@ class Chosen:
         temperature: Divisor of the logits.
         fold_top1: Share of the fold that was right with them, in [0, 1].
         fold_log_loss: Mean of minus the natural logarithm of the right label's probability.
+        plausible: Which labels are plausible, as model.json has it.
     """
 
     crop_fraction: float
     temperature: float
     fold_top1: float
     fold_log_loss: float
+    plausible: Mapping[str, Any]
 
     @classmethod
     def read(cls, work: Path) -> Chosen:
@@ -301,7 +308,9 @@ def best_crop(network: Path, rule: Preprocessing, held: Records) -> Chosen:
         temperature = fit_temperature(logits, held.labels)
         loss = log_loss(logits, held.labels, temperature)
         click.echo(f"crop {fraction}: {accuracy(logits, held):.1%}, log-loss {loss:.3f}")
-        return Chosen(fraction, temperature, accuracy(logits, held), loss)
+        right = probabilities(logits, temperature)[np.arange(len(held)), held.labels]
+        plausible = fit_plausible(right, logits.argmax(axis=1) == held.labels)
+        return Chosen(fraction, temperature, accuracy(logits, held), loss, plausible.to_dict())
 
     return min(map(tried, CROP_FRACTIONS), key=lambda chosen: chosen.fold_log_loss)
 
@@ -335,6 +344,7 @@ def write_starter(
         "preprocessing": rule,
         "labels": pair.probe.labels(),
         "temperature": chosen.temperature,
+        "plausible": PlausibleRule.from_dict(chosen.plausible),
         "training": {
             "recipe": "recipes/starter.py",
             "share_of_tuned": SHARE,

@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_network import write_tiny_model
 
 from plant_classification import Classifier, PlantClassificationError
 from plant_classification.errors import ArgumentError, ModelFolderError, UnknownModelError
 from plant_classification.inference.engine import choose_precision
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.settings import load_settings
+from plant_classification.trust import PlausibleRule
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +166,21 @@ def test_the_answer_as_json_has_every_field_and_no_nan(starter: Classifier, flow
     assert first["links"]["wikipedia"] == "https://en.wikipedia.org/wiki/Dahlia"
 
 
+def test_the_plausible_set_holds_what_reaches_the_threshold_of_the_coverage(
+    flower: Path, tmp_path: Path
+) -> None:
+    rule = PlausibleRule((0.8, 0.9), (0.9999, 0.0))
+    classifier = Classifier.load(write_tiny_model(tmp_path / "tiny", plausible=rule).path)
+    names = [candidate.label.name for candidate in classifier.identify(flower).candidates]
+
+    def plausible(coverage: float) -> Any:
+        return classifier.identify(flower, coverage=coverage).to_dict()["plausible"]
+
+    assert plausible(0.8) == {"coverage": 0.8, "species": names[:1]}
+    assert plausible(0.85) == {"coverage": 0.85, "species": names}
+    assert plausible(0.95) is None
+
+
 def test_a_small_photo_is_answered_with_a_warning(starter: Classifier, flower: Path) -> None:
     small = np.asarray(Image.open(flower).convert("RGB").resize((80, 60)))
     assert "small (80 x 60 pixels)" in starter.identify(small).warnings[0]
@@ -181,6 +198,8 @@ def test_a_small_photo_is_answered_with_a_warning(starter: Classifier, flower: P
         ({"crops": 3}, "crops", "1, 5 or 10, not 3"),
         ({"confidence": 0}, "confidence", "above 0 and at most 1"),
         ({"confidence": math.nan}, "confidence", "above 0 and at most 1"),
+        ({"coverage": 1}, "coverage", "above 0 and below 1"),
+        ({"coverage": math.nan}, "coverage", "above 0 and below 1"),
     ],
 )
 def test_a_wrong_argument_is_refused_before_any_photo_is_read(

@@ -15,6 +15,7 @@ from tiny_network import write_tiny_model
 
 from plant_classification import Classifier
 from plant_classification.cli import cli
+from plant_classification.trust import PlausibleRule
 
 Run = Callable[..., Result]
 
@@ -115,6 +116,19 @@ def test_a_person_gets_a_table_and_a_report(run: Run, table: Path, tmp_path: Pat
     page = (tmp_path / "report/report.html").read_text("utf-8")
     for words in ("By source", "Species by species", "Worst mistakes", "Risk and coverage"):
         assert words in page
+
+
+def test_plausible_sets_are_judged_where_the_model_has_them(
+    run: Run, models: Path, table: Path
+) -> None:
+    write_tiny_model(models / "sets", seed=1, plausible=PlausibleRule((0.8, 0.95), (1.0, 0.0)))
+    sets = as_json(run(table, "--model", "sets", "--json"))["plausible"]
+    one = as_json(run(table, "--model", "one", "--json"))
+    assert sets["0.8"]["coverage"] == pytest.approx(one["top_1"])
+    assert sets["0.8"]["size"] == 1
+    assert (sets["0.95"]["coverage"], sets["0.95"]["size"]) == (1, 2)
+    assert one["plausible"] is None
+    assert "Plausible sets at 95%: 100.0% hold" in run(table, "--model", "sets").stdout
 
 
 def test_an_unreadable_photo_is_left_out_and_told(run: Run, table: Path) -> None:

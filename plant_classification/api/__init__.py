@@ -185,6 +185,7 @@ def _predict(arguments: dict[str, Any]) -> dict[str, Any] | io.BytesIO:
         top_k=arguments["top_k"],
         crops=arguments["crops"],
         confidence=arguments["confidence"],
+        coverage=arguments["coverage"],
         model=model or timestamp,
         checkpoint=_name(arguments["ckpt_name"]),
     )

@@ -36,6 +36,14 @@ def print_evaluation(found: Mapping[str, Any], console: Console) -> None:
     for name, words in WORDS.items():
         table.add_row(words, written(name, found[name]), interval(name, found))
     console.print(table)
+    for promised, sets in (found["plausible"] or {}).items():
+        (low, high), (least, most) = (sets["intervals"][name] for name in ("coverage", "size"))
+        console.print(
+            f"Plausible sets at {float(promised):.0%}: {sets['coverage']:.1%} hold the right name "
+            f"({100 * low:.1f} to {100 * high:.1f}), {sets['size']:.2f} names each on average "
+            f"({least:.2f} to {most:.2f}).",
+            soft_wrap=True,
+        )
     for column, groups in found["groups"].items():
         _print_groups(column, groups, console)
     for note in found["notes"]:

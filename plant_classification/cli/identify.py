@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from plant_classification.inference.answer import Answer
     from plant_classification.taxonomy import Label
 
+MOST_PLAUSIBLE = 10
+
 
 @click.command()
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
@@ -52,9 +54,16 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1, min_open=True),
     help="How sure the safe answer must be.",
 )
+@click.option(
+    "--coverage",
+    default=0.95,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Share of plausible sets that hold the right name.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.pass_context
-def identify(
+def identify(  # noqa: PLR0913, PLR0917 - one for each option
     ctx: click.Context,
     photos: Sequence[str],
     observation: bool,
@@ -64,6 +73,7 @@ def identify(
     top_k: int,
     crops: str,
     confidence: float,
+    coverage: float,
     as_json: bool,
 ) -> None:
     """Name the plant in each PHOTO: a file, or an http(s) address.
@@ -84,7 +94,11 @@ def identify(
         name = ", ".join(Path(photo).name for photo in group)
         try:
             answer = classifier.identify(
-                group, top_k=top_k, crops=int(crops), confidence=confidence
+                group,
+                top_k=top_k,
+                crops=int(crops),
+                confidence=confidence,
+                coverage=coverage,
             )
         except PlantClassificationError as error:
             failed = True
@@ -128,6 +142,8 @@ def show(answer: Answer, name: str, console: Console) -> None:
     console.print(Text(name, style="bold"))
     console.print(table)
     console.print(Text(in_words(answer), style="bold green"), soft_wrap=True)
+    if plausible := plausible_in_words(answer):
+        console.print(Text(plausible), soft_wrap=True)
     for warning in answer.warnings:
         console.print(Text(f"Note: {warning}", style="yellow"), soft_wrap=True)
     console.print()
@@ -145,6 +161,18 @@ def in_words(answer: Answer) -> str:
             f"{best.probability:.1%}; another photo may help."
         )
     return f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%} sure."
+
+
+def plausible_in_words(answer: Answer) -> str | None:
+    """The plausible set as a sentence, where there is more than one name in it."""
+    if answer.plausible is None or len(answer.plausible.labels) == 1:
+        return None
+    names = [label.name for label in answer.plausible.labels]
+    more = f" and {len(names) - MOST_PLAUSIBLE} more" if len(names) > MOST_PLAUSIBLE else ""
+    return (
+        f"Plausible, with the right name among them for {answer.plausible.coverage:.0%} of such "
+        f"photos: {', '.join(names[:MOST_PLAUSIBLE])}{more}."
+    )
 
 
 def _english(label: Label) -> str:

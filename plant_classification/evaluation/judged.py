@@ -15,6 +15,19 @@ from plant_classification.taxonomy import Label
 
 
 @dataclasses.dataclass(frozen=True)
+class Sets:
+    """The plausible sets of photos.
+
+    Attributes:
+        holds: ``bool (N,)``, whether a photo's set holds its label.
+        sizes: ``int64 (N,)``, how many labels it has.
+    """
+
+    holds: NDArray[np.bool_]
+    sizes: NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
 class Judged:
     """Photos with what was said of them.
 
@@ -25,6 +38,7 @@ class Judged:
         groups: By the name of a column, such as ``"source"``: the group of each photo, empty where
             it is unknown.
         units: ``int64 (N,)``, a number from zero up, the same for photos of one observation.
+        sets: The plausible sets at each coverage that the model can promise.
         paths: The file of each photo; none where they are not known.
         notes: Sentences that a person should see.
     """
@@ -34,6 +48,7 @@ class Judged:
     predictions: Predictions
     groups: Mapping[str, NDArray[np.str_]]
     units: NDArray[np.int64]
+    sets: Mapping[float, Sets] = dataclasses.field(default_factory=dict)
     paths: Sequence[Path] = ()
     notes: Sequence[str] = ()
 

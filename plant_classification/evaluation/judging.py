@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from plant_classification.data import TEST, TRAIN, VALIDATION, Dataset, Records
 from plant_classification.errors import DatasetError
-from plant_classification.evaluation.judged import Judged, numbered
-from plant_classification.evaluation.metrics import judge
+from plant_classification.evaluation.judged import Judged, Sets, numbered
+from plant_classification.evaluation.metrics import BLOCK, judge
 from plant_classification.inference.batch import Tell, look_at_views
 from plant_classification.inference.engine import Engine
 from plant_classification.models import ModelFolder
@@ -18,9 +18,11 @@ from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
 from plant_classification.taxonomy.synonyms import accepted_names
-from plant_classification.trust import probabilities
+from plant_classification.trust import plausible_sets, probabilities
 
 MOST_NAMED = 10
+COVERAGES = (0.8, 0.9, 0.95)
+"""Of the plausible sets that are judged."""
 
 
 def chosen_split(dataset: Dataset, split: str | None) -> Records:
@@ -79,20 +81,45 @@ def judge_model(
     if not len(seen):
         raise DatasetError(" ".join(["No photo can be judged.", *notes]))
     judged = records.take(seen)
+    logits = logits[readable]
     columns = {"source": judged.sources, "organ": judged.organs}
     return Judged(
         name=model.name,
         labels=model.labels(),
-        predictions=judge(logits[readable], truth[seen]),
+        predictions=judge(logits, truth[seen]),
         groups={
             name: np.array([text or "" for text in column])
             for name, column in columns.items()
             if column
         },
         units=numbered(judged.observations or (), len(seen)),
+        sets=_sets(model, logits, truth[seen]),
         paths=[judged.path(index) for index in range(len(seen))],
         notes=notes,
     )
+
+
+def _sets(
+    model: ModelFolder, logits: NDArray[np.float32], truth: NDArray[np.int64]
+) -> dict[float, Sets]:
+    """The plausible sets at each coverage that the model promises."""
+    if model.plausible is None:
+        return {}
+    thresholds = {
+        coverage: threshold
+        for coverage in COVERAGES
+        if (threshold := model.plausible.threshold(coverage)) is not None
+    }
+    holds = {coverage: np.zeros(len(truth), np.bool_) for coverage in thresholds}
+    sizes = {coverage: np.zeros(len(truth), np.int64) for coverage in thresholds}
+    for start in range(0, len(truth), BLOCK):
+        rows = slice(start, start + BLOCK)
+        shares, right = probabilities(logits[rows]), truth[rows, np.newaxis]
+        for coverage, threshold in thresholds.items():
+            sets = plausible_sets(shares, threshold)
+            holds[coverage][rows] = np.take_along_axis(sets, right, axis=1)[:, 0]
+            sizes[coverage][rows] = sets.sum(axis=1)
+    return {coverage: Sets(holds[coverage], sizes[coverage]) for coverage in thresholds}
 
 
 def _looked(

@@ -61,6 +61,11 @@ class Predictions:
         """``bool (N,)``: whether the label that came first is the right one."""
         return np.equal(self.place, 0)
 
+    @property
+    def right_probability(self) -> NDArray[np.float64] | None:
+        """``float64 (N,)``: that of the right label, in [0, 1], where it is known."""
+        return None if self.log_probability is None else np.exp(self.log_probability)
+
 
 @dataclasses.dataclass(frozen=True)
 class Figures:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from plant_classification.errors import ArgumentError
+from plant_classification.evaluation import weighted
 from plant_classification.evaluation.bootstrap import intervals
 from plant_classification.evaluation.comparison import Comparison, compare
-from plant_classification.evaluation.judged import Judged, taken
+from plant_classification.evaluation.judged import Judged, Sets, taken
 from plant_classification.evaluation.metrics import figures_of, weighted_figures
 
 MOST_GROUPS = 50
@@ -23,13 +24,18 @@ def summary(judged: Judged) -> dict[str, Any]:
 
     Returns:
         ``name``, ``labels`` (their number), ``notes``; the fields of ``Figures``; ``intervals``, of
-        each figure ``[low, high]`` or None; and ``groups``: by column and group the same figures;
-        ``compared`` is None.
+        each figure ``[low, high]`` or None; ``plausible``: by coverage that of the sets and their
+        mean size, or None; and ``groups``: by column and group the same figures; ``compared`` is
+        None.
     """
     return {
         "name": judged.name,
         "labels": len(judged.labels),
         **figures_and_intervals(judged),
+        "plausible": {
+            f"{coverage:g}": _of_sets(sets, judged) for coverage, sets in judged.sets.items()
+        }
+        or None,
         "groups": {
             column: {
                 str(group): figures_and_intervals(_part(judged, column, group))
@@ -53,6 +59,16 @@ def figures_and_intervals(judged: Judged) -> dict[str, Any]:
             for name in figures
             if name != "photos"
         },
+    }
+
+
+def _of_sets(sets: Sets, judged: Judged) -> dict[str, Any]:
+    figures = {"coverage": weighted.mean(sets.holds), "size": weighted.mean(sets.sizes)}
+    found = intervals(figures, judged.units)
+    return {
+        "coverage": float(sets.holds.mean()),
+        "size": float(sets.sizes.mean()),
+        "intervals": {name: list(ends) for name, ends in found.items()},
     }
 
 

@@ -19,7 +19,7 @@ Weighted = Callable[[Weights], NDArray[np.float64]]
 
 
 def mean(
-    values: NDArray[np.bool_] | NDArray[np.floating], counted: NDArray[np.bool_] | None = None
+    values: NDArray[np.bool_] | NDArray[np.number], counted: NDArray[np.bool_] | None = None
 ) -> Weighted:
     """The mean of a value.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from plant_classification.models import ModelFolder
 from plant_classification.taxonomy import Label, Rank
-from plant_classification.trust import SafeAnswer, choose_safe_answer
+from plant_classification.trust import SafeAnswer, choose_safe_answer, plausible_sets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +44,19 @@ class SeenPhoto:
 
 
 @dataclasses.dataclass(frozen=True)
+class PlausibleSet:
+    """The labels that hold the right one with a stated coverage.
+
+    Attributes:
+        coverage: Share of such sets that hold it, in (0, 1).
+        labels: The most probable one first.
+    """
+
+    coverage: float
+    labels: tuple[Label, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Answer:
     """What is said of one observation.
 
@@ -52,6 +65,7 @@ class Answer:
         genera: The most probable genera, best first.
         families: The most probable families, best first; empty where the model knows none.
         safe_answer: The most specific taxon that can be given.
+        plausible: The plausible set, or None where the model cannot promise that coverage.
         photos: What was looked at, in the order given.
         model: The model that answered.
         warnings: Sentences about what may make the answer worse.
@@ -61,6 +75,7 @@ class Answer:
     genera: tuple[Taxon, ...]
     families: tuple[Taxon, ...]
     safe_answer: SafeAnswer
+    plausible: PlausibleSet | None
     photos: tuple[SeenPhoto, ...]
     model: ModelFolder
     warnings: tuple[str, ...] = ()
@@ -88,7 +103,11 @@ class Answer:
             "genera": [dataclasses.asdict(taxon) for taxon in self.genera],
             "families": [dataclasses.asdict(taxon) for taxon in self.families],
             "safe_answer": dataclasses.asdict(self.safe_answer),
-            "plausible": None,
+            "plausible": self.plausible
+            and {
+                "coverage": self.plausible.coverage,
+                "species": [label.name for label in self.plausible.labels],
+            },
             "is_plant": None,
             "rejected": None,
             "photos": [dataclasses.asdict(photo) for photo in self.photos],
@@ -111,6 +130,7 @@ def answer_of(
     model: ModelFolder,
     top_k: int,
     confidence: float,
+    coverage: float,
     warnings: Sequence[str] = (),
 ) -> Answer:
     """Rank the labels of one observation and sum them over genera and families.
@@ -123,6 +143,7 @@ def answer_of(
         model: The model that answered.
         top_k: How many labels, genera and families to list.
         confidence: For the safe answer, in (0, 1].
+        coverage: For the plausible set, in (0, 1).
         warnings: Sentences for the reader.
     """
     sums = {rank.name: (rank.taxa, rank.sum(probabilities)) for rank in ranks}
@@ -136,10 +157,25 @@ def answer_of(
         safe_answer=choose_safe_answer(
             [(name, taxa, shares) for name, (taxa, shares) in sums.items()], confidence
         ),
+        plausible=_plausible(probabilities, labels, model, coverage),
         photos=tuple(photos),
         model=model,
         warnings=tuple(warnings),
     )
+
+
+def _plausible(
+    probabilities: NDArray[np.float64],
+    labels: Sequence[Label],
+    model: ModelFolder,
+    coverage: float,
+) -> PlausibleSet | None:
+    threshold = model.plausible.threshold(coverage) if model.plausible else None
+    if threshold is None:
+        return None
+    inside = plausible_sets(probabilities, threshold)
+    ordered = _best(probabilities, int(inside.sum()))
+    return PlausibleSet(coverage, tuple(labels[index] for index in ordered))
 
 
 def _best(probabilities: NDArray[np.float64], top_k: int) -> NDArray[np.int64]:

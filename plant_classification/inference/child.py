@@ -69,7 +69,12 @@ def _answer(
             return None
         classifier = load(_ready(message.model, message.checkpoint, settings))
         return classifier.identify(
-            message.photos, message.organs, message.top_k, message.crops, message.confidence
+            message.photos,
+            message.organs,
+            message.top_k,
+            message.crops,
+            message.confidence,
+            message.coverage,
         )
     except PlantClassificationError as error:
         return error

@@ -31,6 +31,7 @@ from plant_classification.trust import probabilities
 ORGANS = ("leaf", "flower", "fruit", "bark", "habit", "other", "auto")
 DEFAULT_TOP_K = 5
 DEFAULT_CONFIDENCE = 0.95
+DEFAULT_COVERAGE = 0.95
 
 
 class Classifier:
@@ -99,6 +100,7 @@ class Classifier:
         top_k: int = DEFAULT_TOP_K,
         crops: int = 1,
         confidence: float = DEFAULT_CONFIDENCE,
+        coverage: float = DEFAULT_COVERAGE,
     ) -> Answer:
         """Name the plant in the photos of one observation.
 
@@ -111,6 +113,7 @@ class Classifier:
             top_k: How many labels to list, from 1 up.
             crops: 1, 5 (middle and corners) or 10 (these and their mirror images) of each photo.
             confidence: For the safe answer, in (0, 1].
+            coverage: For the plausible set, in (0, 1).
 
         Raises:
             ArgumentError: An argument that cannot be used.
@@ -118,7 +121,9 @@ class Classifier:
         """
         if isinstance(photos, (str, bytes, Path, np.ndarray, photo_files.Upload, photo_files.Url)):
             photos = [photos]
-        check_request(len(photos), organs, top_k, crops, confidence, self._settings.max_photos)
+        check_request(
+            len(photos), organs, top_k, crops, confidence, coverage, self._settings.max_photos
+        )
         # One after another, so that only one photo's pixels are in memory.
         looks = [
             self._look(place, photo, organs[place] if organs else None, crops)
@@ -133,6 +138,7 @@ class Classifier:
             model=self.folder,
             top_k=top_k,
             confidence=confidence,
+            coverage=coverage,
             warnings=[
                 f"{photo.name} is small ({photo.width} x {photo.height} pixels): "
                 "a larger photo gets a better answer."
@@ -202,6 +208,7 @@ def check_request(
     top_k: int,
     crops: int,
     confidence: float,
+    coverage: float,
     max_photos: int,
 ) -> None:
     """Judge the arguments of :meth:`Classifier.identify` before any photo is read.
@@ -230,4 +237,8 @@ def check_request(
     if not 0 < confidence <= 1:
         raise ArgumentError(
             f"confidence must be above 0 and at most 1, not {confidence}.", field="confidence"
+        )
+    if not 0 < coverage < 1:
+        raise ArgumentError(
+            f"coverage must be above 0 and below 1, not {coverage}.", field="coverage"
         )

@@ -21,7 +21,11 @@ from typing import Any
 
 from plant_classification.errors import DeadlineError, PlantClassificationError, UnavailableError
 from plant_classification.inference.answer import Answer
-from plant_classification.inference.classifier import DEFAULT_CONFIDENCE, DEFAULT_TOP_K
+from plant_classification.inference.classifier import (
+    DEFAULT_CONFIDENCE,
+    DEFAULT_COVERAGE,
+    DEFAULT_TOP_K,
+)
 from plant_classification.inference.engine import processors
 from plant_classification.photos import Source
 from plant_classification.settings import Settings
@@ -41,6 +45,7 @@ class Request:
     top_k: int = DEFAULT_TOP_K
     crops: int = 1
     confidence: float = DEFAULT_CONFIDENCE
+    coverage: float = DEFAULT_COVERAGE
     model: str | None = None
     checkpoint: str | None = None
 

@@ -29,6 +29,7 @@ from plant_classification.models.files import (
 )
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.taxonomy import Label, read_labels, write_labels
+from plant_classification.trust import PlausibleRule
 
 FORMAT = 1
 MANIFEST = "model.json"
@@ -64,6 +65,7 @@ class ModelFolder:
         preprocessing: How the network wants its photos.
         label_count: Number of labels, the network's outputs.
         temperature: Divisor of the logits that calibrates them (Guo et al. 2017); 1 is none.
+        plausible: Which labels are plausible, or None where that was not fitted.
         training: How it was trained, in words and numbers.
         metrics: Figures in [0, 1], by the name of the data that they were measured on.
         files: Every other file, by name.
@@ -77,6 +79,7 @@ class ModelFolder:
     preprocessing: Preprocessing
     label_count: int
     temperature: float
+    plausible: PlausibleRule | None
     training: Mapping[str, Any] = dataclasses.field(compare=False)
     metrics: Mapping[str, Any] = dataclasses.field(compare=False)
     files: Mapping[str, FileEntry] = dataclasses.field(compare=False)
@@ -169,6 +172,7 @@ def _read_unchanged(path: Path, *_identity: int) -> ModelFolder:
             preprocessing=Preprocessing.from_dict(values["preprocessing"]),
             label_count=int(values["labels"]),
             temperature=_positive(values["temperature"]),
+            plausible=PlausibleRule.from_dict(rule) if (rule := values.get("plausible")) else None,
             training=dict(values["training"]),
             metrics=dict(values["metrics"]),
             files={name: FileEntry(**entry) for name, entry in values["files"].items()},
@@ -190,6 +194,7 @@ def write_model_folder(
     training: Mapping[str, Any],
     metrics: Mapping[str, Any],
     files: Mapping[str, Path],
+    plausible: PlausibleRule | None = None,
     created: datetime | None = None,
 ) -> ModelFolder:
     """Write a model folder, whole or not at all; its name is the model's.
@@ -204,6 +209,7 @@ def write_model_folder(
         metrics: Figures in [0, 1] by data set; must go into JSON.
         files: Names in the folder and where each is now; network.xml and network.bin must be
             among them.
+        plausible: Which labels are plausible, where that was fitted.
         created: When training ended, with its time zone; now where not given.
 
     Raises:
@@ -230,6 +236,7 @@ def write_model_folder(
             "preprocessing": preprocessing.to_dict(),
             "labels": len(labels),
             "temperature": _positive(temperature),
+            "plausible": plausible and plausible.to_dict(),
             "training": training,
             "metrics": metrics,
             "files": entries,

@@ -30,7 +30,7 @@ from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
 from plant_classification.training.config import TrainingConfig
 from plant_classification.training.progress import EpochFigures, Observer, Progress
-from plant_classification.trust.calibration import fit_temperature
+from plant_classification.trust import PlausibleRule, fit_plausible, fit_temperature
 from plant_classification.trust.feature_statistics import FeatureStatistics
 
 PHOTOS_DESCRIBED = 20_000
@@ -166,10 +166,18 @@ def publish(
         preprocessing=trained.preprocessing,
         labels=trained.labels,
         temperature=temperature,
+        plausible=_plausible(validation),
         training=trained.training,
         metrics=metrics,
         files=files,
         created=created,
+    )
+
+
+def _plausible(judged: _Judged | None) -> PlausibleRule | None:
+    right = judged.predictions.right_probability if judged else None
+    return (
+        None if judged is None or right is None else fit_plausible(right, judged.predictions.right)
     )
 
 

@@ -1,6 +1,15 @@
-"""What an answer is worth: calibration and the safe answer, pure functions on arrays."""
+"""What an answer is worth: calibration, safe answer, plausible set; pure functions on arrays."""
 
 from plant_classification.trust.calibration import fit_temperature, probabilities
+from plant_classification.trust.plausible import PlausibleRule, fit_plausible, plausible_sets
 from plant_classification.trust.safe_answer import SafeAnswer, choose_safe_answer
 
-__all__ = ["SafeAnswer", "choose_safe_answer", "fit_temperature", "probabilities"]
+__all__ = [
+    "PlausibleRule",
+    "SafeAnswer",
+    "choose_safe_answer",
+    "fit_plausible",
+    "fit_temperature",
+    "plausible_sets",
+    "probabilities",
+]

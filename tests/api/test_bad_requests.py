@@ -126,6 +126,7 @@ def test_model_and_timestamp_that_differ(service: Service) -> None:
         ("top_k", "", "Not a valid integer"),
         ("crops", "3", "1, 5, 10"),
         ("confidence", "0", "greater than 0"),
+        ("coverage", "1", "less than 1"),
         ("confidence", "1.01", "less than or equal to 1"),
         ("confidence", "nan", "nan"),
         ("confidence", "inf", "nan or infinity"),

@@ -61,6 +61,7 @@ def test_each_argument_has_its_input(operation: dict[str, Any]) -> None:
         "top_k": "slider",
         "crops": "choice",
         "confidence": "number",
+        "coverage": "number",
     }
 
 
