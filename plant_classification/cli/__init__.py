@@ -13,6 +13,7 @@ COMMANDS = {
     "identify": ("plant_classification.cli.identify", "identify"),
     "models": ("plant_classification.cli.models", "models"),
     "dataset": ("plant_classification.cli.dataset", "dataset"),
+    "calibrate": ("plant_classification.cli.calibrate", "calibrate"),
     "evaluate": ("plant_classification.cli.evaluate", "evaluate"),
     "train": ("plant_classification.cli.train", "train"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,19 +11,40 @@ from numpy.typing import NDArray
 from plant_classification.data import TEST, TRAIN, VALIDATION, Dataset, Records
 from plant_classification.errors import DatasetError
 from plant_classification.evaluation.judged import Judged, Sets, numbered
-from plant_classification.evaluation.metrics import BLOCK, judge
-from plant_classification.inference.batch import Tell, look_at_views
+from plant_classification.evaluation.metrics import BLOCK, Figures, figures_of, judge
+from plant_classification.inference.batch import Tell, look, look_at_views
 from plant_classification.inference.engine import Engine
 from plant_classification.models import ModelFolder
-from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
+from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS, recalibrate
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
 from plant_classification.taxonomy.synonyms import accepted_names
-from plant_classification.trust import plausible_sets, probabilities
+from plant_classification.trust import (
+    fit_plausible,
+    fit_temperature,
+    plausible_sets,
+    probabilities,
+)
 
 MOST_NAMED = 10
 COVERAGES = (0.8, 0.9, 0.95)
 """Of the plausible sets that are judged."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibrated:
+    """A model that has been calibrated, and what that changed on the photos it was done on.
+
+    Attributes:
+        model: The model as it is now.
+        before, after: Figures with the old temperature and the new one.
+        notes: Sentences that a person should see.
+    """
+
+    model: ModelFolder
+    before: Figures
+    after: Figures
+    notes: tuple[str, ...]
 
 
 def chosen_split(dataset: Dataset, split: str | None) -> Records:
@@ -66,36 +88,69 @@ def judge_model(
         DatasetError: No photo can be judged.
         ModelFolderError: The model cannot be used.
     """
-    known = accepted_names((label.name for label in model.labels()), synonyms or {})
-    first: dict[str, int] = {}
-    merged = np.array([first.setdefault(name, place) for place, name in enumerate(known)])
-    ours = accepted_names((label.name for label in labels), synonyms or {})
-    places = np.array([first.get(name, -1) for name in ours], np.int64)
-    truth = places[records.labels]
-    can_be_known = np.flatnonzero(truth >= 0)
-    notes = _unknown(ours, records.labels[truth < 0])
-    logits, readable = _looked(model, records.take(can_be_known), merged, settings, crops, tell)
+    known = _known(model, labels, records, synonyms or {})
+    can_be_known, notes = np.flatnonzero(known.truth >= 0), list(known.notes)
+    sums, readable = _looked(model, records.take(can_be_known), known.merged, settings, crops, tell)
     if not readable.all():
         notes.append(f"Photos that cannot be read, left out: {(~readable).sum():,}.")
     seen = can_be_known[readable]
     if not len(seen):
         raise DatasetError(" ".join(["No photo can be judged.", *notes]))
     judged = records.take(seen)
-    logits = logits[readable]
+    logits, truth = sums[readable], known.truth[seen]
     columns = {"source": judged.sources, "organ": judged.organs}
     return Judged(
         name=model.name,
         labels=model.labels(),
-        predictions=judge(logits, truth[seen]),
+        predictions=judge(logits, truth),
         groups={
             name: np.array([text or "" for text in column])
             for name, column in columns.items()
             if column
         },
         units=numbered(judged.observations or (), len(seen)),
-        sets=_sets(model, logits, truth[seen]),
+        sets=_sets(model, logits, truth),
         paths=[judged.path(index) for index in range(len(seen))],
         notes=notes,
+    )
+
+
+def calibrate_model(
+    model: ModelFolder,
+    labels: Sequence[Label],
+    records: Records,
+    settings: Settings,
+    tell: Tell = lambda _done, _total: None,
+) -> Calibrated:
+    """Fit temperature and plausible sets of a model, and write them into its folder.
+
+    Args:
+        model: The model folder.
+        labels: Of the photos, in the order of their indices.
+        records: Photos that the model was not trained on.
+        settings: For the engine and the limits of photos.
+        tell: Is told how many photos are done, and how many there are.
+
+    Raises:
+        DatasetError: No photo can be judged.
+        ModelFolderError: The model cannot be used, or its folder not be written.
+    """
+    known = _known(model, labels, records, {})
+    can_be_known = np.flatnonzero(known.truth >= 0)
+    chosen = records.take(can_be_known)
+    looks = look(_engine(model, settings), model.preprocessing, chosen, settings, tell)
+    if not looks.readable.any():
+        raise DatasetError(" ".join(["No photo can be judged.", *known.notes]))
+    logits, truth = looks.logits[looks.readable], known.truth[can_be_known[looks.readable]]
+    temperature = fit_temperature(logits, truth)
+    after = judge(logits, truth, temperature)
+    right = after.right_probability
+    plausible = None if right is None else fit_plausible(right, after.right)
+    return Calibrated(
+        recalibrate(model, temperature, plausible),
+        figures_of(judge(logits, truth, model.temperature), model.labels()),
+        figures_of(after, model.labels()),
+        known.notes,
     )
 
 
@@ -131,10 +186,7 @@ def _looked(
     tell: Tell,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Calibrated logits ``(N, labels)``, and which photos can be read."""
-    rule = model.preprocessing
-    model.file(NETWORK_WEIGHTS)
-    precision = "f32" if settings.precision == "auto" and model.is_imported else settings.precision
-    engine = Engine(model.file(NETWORK), rule, precision, settings.threads, for_many=True)
+    rule, engine = model.preprocessing, _engine(model, settings)
     sums = np.zeros((len(records), engine.label_count), np.float32)
 
     def take(
@@ -157,11 +209,41 @@ def _looked(
     return np.log(np.maximum(sums, np.finfo(np.float32).tiny)), readable
 
 
-def _unknown(names: Sequence[str], labels: NDArray[np.int32]) -> list[str]:
-    """A note on photos of labels that the model does not know."""
-    if not len(labels):
-        return []
-    lacking = sorted({names[index] for index in np.unique(labels).tolist()})
+def _engine(model: ModelFolder, settings: Settings) -> Engine:
+    model.file(NETWORK_WEIGHTS)
+    precision = "f32" if settings.precision == "auto" and model.is_imported else settings.precision
+    rule = model.preprocessing
+    return Engine(model.file(NETWORK), rule, precision, settings.threads, for_many=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Known:
+    """What a model knows of the labels of photos.
+
+    Attributes:
+        truth: ``int64 (N,)``, the place of each photo's label among the model's, or -1.
+        merged: ``int64 (labels,)``, the first of the model's labels that has the same name.
+        notes: A sentence on names that it does not know.
+    """
+
+    truth: NDArray[np.int64]
+    merged: NDArray[np.int64]
+    notes: tuple[str, ...]
+
+
+def _known(
+    model: ModelFolder, labels: Sequence[Label], records: Records, synonyms: Mapping[str, str]
+) -> _Known:
+    first: dict[str, int] = {}
+    accepted = accepted_names((label.name for label in model.labels()), synonyms)
+    merged = np.array([first.setdefault(name, place) for place, name in enumerate(accepted)])
+    ours = accepted_names((label.name for label in labels), synonyms)
+    truth = np.array([first.get(name, -1) for name in ours], np.int64)[records.labels]
+    unknown = records.labels[truth < 0]
+    if not len(unknown):
+        return _Known(truth, merged, ())
+    lacking = sorted({ours[index] for index in np.unique(unknown).tolist()})
     more = f" and {len(lacking) - MOST_NAMED:,} more" if len(lacking) > MOST_NAMED else ""
     named = ", ".join(lacking[:MOST_NAMED]) + more
-    return [f"Photos of names that the model does not know, left out: {len(labels):,}, of {named}."]
+    note = f"Photos of names that the model does not know, left out: {len(unknown):,}, of {named}."
+    return _Known(truth, merged, (note,))

@@ -21,10 +21,12 @@ from typing import Any
 from plant_classification.errors import ModelFolderError
 from plant_classification.models.files import (
     PARTIAL,
+    fsync,
     identity,
     new_folder,
     read_plain_file,
     refuse_constant,
+    remove,
     sha256,
 )
 from plant_classification.photos.preprocessing import Preprocessing
@@ -249,6 +251,39 @@ def write_model_folder(
             )
         (partial / MANIFEST).write_text(content, "utf-8")
     return read_model_folder(path)
+
+
+def recalibrate(
+    folder: ModelFolder, temperature: float, plausible: PlausibleRule | None
+) -> ModelFolder:
+    """Write another temperature and other plausible sets into model.json, at once or not at all.
+
+    Args:
+        folder: A model folder; all else of it stays.
+        temperature: Divisor of the logits, above 0.
+        plausible: Which labels are plausible, or None.
+
+    Returns:
+        The same model, of another version.
+
+    Raises:
+        ModelFolderError: model.json cannot be read or written.
+    """
+    manifest = folder.path / MANIFEST
+    partial = manifest.with_name(MANIFEST + PARTIAL)
+    try:
+        values = json.loads(read_plain_file(manifest, MOST_MANIFEST_BYTES))
+        values["temperature"] = _positive(temperature)
+        values["plausible"] = plausible and plausible.to_dict()
+        partial.write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+        fsync(partial)
+        partial.replace(manifest)
+        fsync(folder.path)
+    except (OSError, ValueError) as error:
+        raise ModelFolderError(f"{manifest} cannot be written: {error}.") from None
+    finally:
+        remove(partial)
+    return read_model_folder(folder.path)
 
 
 def check_name(name: str) -> None:
