@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from plant_classification.errors import ArgumentError
-from plant_classification.evaluation import charts, findings, page, sections
+from plant_classification.evaluation import charts, page, sections
 from plant_classification.evaluation.findings import per_cent
 from plant_classification.evaluation.judged import Judged
-from plant_classification.evaluation.metrics import figures_of, label_figures
+from plant_classification.evaluation.metrics import label_figures
 from plant_classification.evaluation.page import Column, Figure, Section, Tile
 from plant_classification.models.files import PARTIAL
 from plant_classification.settings import Settings
@@ -66,7 +66,6 @@ def _sections(judged: Judged, found: Mapping[str, Any], settings: Settings) -> I
 
 
 def _summary(judged: Judged, found: Mapping[str, Any]) -> Section:
-    figures = figures_of(judged.predictions, judged.labels)
     shares = {
         "right at once": "top_1",
         "right within five": "top_5",
@@ -79,7 +78,7 @@ def _summary(judged: Judged, found: Mapping[str, Any]) -> Section:
         for words, name in shares.items()
         if found[name] is not None
     ]
-    words = [findings.accuracy_in_words(figures, "photos"), *judged.notes]
+    words = ["The ranges are 95 % intervals: how far chance moves a figure.", *judged.notes]
     return Section("In short", page.join(page.tiles(tiles), page.paragraphs(words)))
 
 
