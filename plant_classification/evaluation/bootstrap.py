@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from plant_classification.evaluation.weighted import Weighted
 
 DRAWS = 400
-BLOCK = 50
+BLOCK = 20
 """Draws that are in memory at one time."""
 SEED = 0
 COVERED = (2.5, 97.5)
@@ -34,10 +34,9 @@ def intervals(
     count = int(units.max()) + 1
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in figures}
     for _ in range(DRAWS // BLOCK):
-        drawn = random.integers(0, count, (BLOCK, count))
-        drawn += count * np.arange(BLOCK)[:, np.newaxis]
-        times = np.bincount(drawn.ravel(), minlength=BLOCK * count).reshape(BLOCK, count)
-        weights = times.astype(np.float32)[:, units]
+        drawn = (random.integers(0, count, count, np.int32) for _ in range(BLOCK))
+        weights = np.stack([np.bincount(row, minlength=count)[units] for row in drawn])
+        weights = weights.astype(np.float32)
         for name, figure in figures.items():
             found[name].append(figure(weights))
     return {name: _ends(np.concatenate(values)) for name, values in found.items()}

@@ -159,7 +159,8 @@ def _families(path: Path | None) -> Mapping[str, str]:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise DatasetError(f"{path} must hold a list of names for each family; see {family!r}.")
         for name in names:
-            votes[parse_name(name).genus][family] += 1
+            without_author = " ".join(name.split()[:2])
+            votes[parse_name(without_author).genus][family] += 1
     return {**load_families(), **{genus: top.most_common(1)[0][0] for genus, top in votes.items()}}
 
 

@@ -2,7 +2,8 @@
 
 Each maker takes columns with a value for each photo and gives a function of ``(B, N)``, B sets of
 weights of the N photos, none below zero, to ``float64 (B,)``. Weights of one are the figure itself;
-NaN is where nothing counts. Sums have the precision of the weights.
+NaN is where nothing counts. Sums have the precision of the weights: of whole numbers, float32 is
+exact up to 16 million photos.
 """
 
 from __future__ import annotations
@@ -70,20 +71,22 @@ def calibration_error(confidence: NDArray[np.floating], right: NDArray[np.bool_]
     """
     order = np.argsort(confidence, kind="stable")
     excess = confidence[order] - right[order]
+    edges = np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS
 
     def of(weights: Weights) -> NDArray[np.float64]:
         counts = weights[:, order]
-        reached = counts.cumsum(axis=1, dtype=np.float64)
-        total = np.maximum(reached[:, -1:], np.finfo(float).tiny)
-        # A photo is where the middle of its weight lies.
-        places = ((reached - counts / 2) * (CALIBRATION_BINS / total)).astype(np.int64)
-        places = np.minimum(places, CALIBRATION_BINS - 1)
-        places += CALIBRATION_BINS * np.arange(len(weights))[:, np.newaxis]
-        sums = np.bincount(
-            places.ravel(), (counts * excess).ravel(), CALIBRATION_BINS * len(weights)
+        reached = counts.cumsum(axis=1, dtype=weights.dtype)
+        total = reached[:, -1].astype(np.float64)
+        middles = reached - counts / 2  # a photo is where the middle of its weight lies
+        ends = np.stack(
+            [np.searchsorted(row, edges * most) for row, most in zip(middles, total, strict=True)]
         )
-        apart = np.abs(sums.reshape(len(weights), CALIBRATION_BINS)).sum(axis=1)
-        return _share(apart, reached[:, -1])
+        sums = (counts * excess.astype(weights.dtype)).cumsum(axis=1, dtype=np.float64)
+        sums = np.pad(sums, ((0, 0), (1, 0)))
+        parts = np.diff(
+            np.take_along_axis(sums, ends, axis=1), axis=1, prepend=0, append=sums[:, -1:]
+        )
+        return _share(np.abs(parts).sum(axis=1), total)
 
     return of
 
@@ -102,11 +105,11 @@ def risk_coverage_area(confidence: NDArray[np.floating], right: NDArray[np.bool_
     wrong = ~right[order]
 
     def of(weights: Weights) -> NDArray[np.float64]:
-        counts = weights[:, order].astype(np.float64)
-        answered = counts.cumsum(axis=1)
-        mistakes = (counts * wrong).cumsum(axis=1)
-        risk = np.divide(mistakes, answered, out=np.zeros_like(mistakes), where=answered > 0)
-        return _share((counts * risk).sum(axis=1), answered[:, -1])
+        counts = weights[:, order]
+        answered = counts.cumsum(axis=1, dtype=weights.dtype)
+        mistakes = (counts * wrong).cumsum(axis=1, dtype=weights.dtype)
+        mistakes /= np.maximum(answered, np.finfo(weights.dtype).tiny)
+        return _share((counts * mistakes).sum(axis=1, dtype=np.float64), answered[:, -1])
 
     return of
 
