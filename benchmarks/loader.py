@@ -11,20 +11,17 @@ from the shared data: ``../shared``, or the folder that PLANT_SHARED names.
 from __future__ import annotations
 
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import Figure, show
+from benchmarks.timing import in_turn
 from plant_classification.data import read_dataset
 from plant_classification.data.split_files import read_splits
 from recipes.shared_data import shared
@@ -67,18 +64,6 @@ def as_the_old_service(folder: Path) -> None:
     for name in ("train", "val"):
         split = np.genfromtxt(folder / f"{name}.txt", dtype="str", delimiter=" ")
         split[:, 1].astype(np.int32)
-
-
-def in_turn(rounds: int, *calls: Callable[[], Any]) -> list[float]:
-    """Median seconds of each, called in turn after one round that does not count."""
-    times: list[list[float]] = [[] for _ in calls]
-    for round_ in range(rounds + 1):
-        for call, seconds in zip(calls, times, strict=True):
-            start = time.perf_counter()
-            call()
-            if round_:
-                seconds.append(time.perf_counter() - start)
-    return [statistics.median(seconds) for seconds in times]
 
 
 def peak_memory(*folders: Path) -> int:

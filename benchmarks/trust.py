@@ -8,16 +8,14 @@ PLANT_SHARED names.
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import Figure, show
+from benchmarks.timing import in_turn
 from plant_classification.evaluation.prediction_files import read_predictions
 from plant_classification.evaluation.summary import summary
 from recipes.shared_data import shared
@@ -31,18 +29,6 @@ from plant_classification.evaluation.prediction_files import read_predictions
 from plant_classification.evaluation.summary import summary
 """
 EVALUATE = IMPORT + "summary(read_predictions(*map(Path, sys.argv[1:])))\n"
-
-
-def in_turn(*calls: Callable[[], Any]) -> list[float]:
-    """Median seconds of each, called in turn after one round that does not count."""
-    times: list[list[float]] = [[] for _ in calls]
-    for round_ in range(ROUNDS + 1):
-        for call, seconds in zip(calls, times, strict=True):
-            start = time.perf_counter()
-            call()
-            if round_:
-                seconds.append(time.perf_counter() - start)
-    return [statistics.median(seconds) for seconds in times]
 
 
 def peak_memory(code: str, *files: Path) -> int:
@@ -65,7 +51,7 @@ def of_published_predictions() -> list[Figure]:
     def evaluate() -> dict[str, Any]:
         return summary(read_predictions(predictions, species, families))
 
-    loaded, evaluated = in_turn(load, evaluate)
+    loaded, evaluated = in_turn(ROUNDS, load, evaluate)
     least = peak_memory(LOAD, predictions, families) - peak_memory("import json\n")
     most = peak_memory(EVALUATE, predictions, species, families) - peak_memory(IMPORT)
     name = "11,012 published predictions: figures and intervals / json.load"

@@ -64,8 +64,8 @@ def calibrate(name: str, data: Path, models_dir: Path | None, split: str | None)
         f"On these, the log-loss was {before.log_loss:.3f} and is {after.log_loss:.3f}; the "
         f"calibration error was {before.ece:.1%} and is {after.ece:.1%}."
     )
-    promised = found.model.plausible.coverages[-1:] if found.model.plausible else ()
-    for most in promised:
-        click.echo(f"Its plausible sets promise a coverage of up to {most:.1%}.")
+    rule = found.model.plausible
+    if rule and rule.coverages:
+        click.echo(f"Its plausible sets promise a coverage of up to {rule.coverages[-1]:.1%}.")
     for note in found.notes:
         click.echo(f"Note: {note}")

@@ -22,11 +22,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command()
 @click.argument("data", metavar="DATA|PREDICTIONS", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--model",
-    metavar="NAME|FOLDER",
-    help="The model; by default the newest of yours, or without one the starter.",
-)
+@options.model
 @options.models_dir
 @click.option(
     "--split",

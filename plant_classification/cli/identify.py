@@ -26,11 +26,7 @@ MOST_PLAUSIBLE = 10
 @click.option(
     "--observation", is_flag=True, help="The photos show one plant: answer them together."
 )
-@click.option(
-    "--model",
-    metavar="NAME|FOLDER",
-    help="The model; by default the newest of yours, or without one the starter.",
-)
+@options.model
 @click.option(
     "--checkpoint",
     metavar="FILE",

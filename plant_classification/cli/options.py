@@ -11,3 +11,9 @@ models_dir = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Where models are kept; by default what the settings say.",
 )
+
+model = click.option(
+    "--model",
+    metavar="NAME|FOLDER",
+    help="The model; by default the newest of yours, or without one the starter.",
+)

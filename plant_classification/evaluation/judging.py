@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from plant_classification.data import TEST, TRAIN, VALIDATION, Dataset, Records
 from plant_classification.errors import DatasetError
-from plant_classification.evaluation.judged import Judged, Sets, numbered
+from plant_classification.evaluation.judged import Judged, Sets, numbered, plausible_rule
 from plant_classification.evaluation.metrics import BLOCK, Figures, figures_of, judge
 from plant_classification.inference.batch import Tell, look, look_at_views
 from plant_classification.inference.engine import Engine
@@ -18,9 +18,8 @@ from plant_classification.models import ModelFolder
 from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS, recalibrate
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
-from plant_classification.taxonomy.synonyms import accepted_names
+from plant_classification.taxonomy.synonyms import accepted_names, first_places
 from plant_classification.trust import (
-    fit_plausible,
     fit_temperature,
     plausible_sets,
     probabilities,
@@ -144,10 +143,8 @@ def calibrate_model(
     logits, truth = looks.logits[looks.readable], known.truth[can_be_known[looks.readable]]
     temperature = fit_temperature(logits, truth)
     after = judge(logits, truth, temperature)
-    right = after.right_probability
-    plausible = None if right is None else fit_plausible(right, after.right)
     return Calibrated(
-        recalibrate(model, temperature, plausible),
+        recalibrate(model, temperature, plausible_rule(after)),
         figures_of(judge(logits, truth, model.temperature), model.labels()),
         figures_of(after, model.labels()),
         known.notes,
@@ -234,9 +231,9 @@ class _Known:
 def _known(
     model: ModelFolder, labels: Sequence[Label], records: Records, synonyms: Mapping[str, str]
 ) -> _Known:
-    first: dict[str, int] = {}
     accepted = accepted_names((label.name for label in model.labels()), synonyms)
-    merged = np.array([first.setdefault(name, place) for place, name in enumerate(accepted)])
+    first = first_places(accepted)
+    merged = np.array([first[name] for name in accepted])
     ours = accepted_names((label.name for label in labels), synonyms)
     truth = np.array([first.get(name, -1) for name in ours], np.int64)[records.labels]
     unknown = records.labels[truth < 0]

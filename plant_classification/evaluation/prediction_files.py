@@ -28,7 +28,7 @@ from plant_classification.errors import DatasetError
 from plant_classification.evaluation.judged import Judged, numbered
 from plant_classification.evaluation.metrics import Predictions
 from plant_classification.taxonomy import labels_of, load_families, parse_name
-from plant_classification.taxonomy.synonyms import accepted_names
+from plant_classification.taxonomy.synonyms import accepted_names, first_places
 from plant_classification.taxonomy.tables import read_table
 
 TRUTH, LABEL, PROBABILITY, OBSERVATION = "true_lab", "pred_lab", "pred_prob", "observation"
@@ -94,8 +94,8 @@ def read_predictions(
         labels = labels_of(names, None, _families(families))
     except ValueError as error:
         raise DatasetError(f"{species or path}, {error}") from None
-    first: dict[str, int] = {}
-    merged = np.array([first.setdefault(name, place) for place, name in enumerate(accepted)])
+    first = first_places(accepted)
+    merged = np.array([first[name] for name in accepted])
     places = {name: place for place, name in enumerate(names)}
 
     def indices(values: NDArray[Any]) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from plant_classification.taxonomy.names import parse_name
 from plant_classification.taxonomy.tables import read_table
@@ -59,3 +59,11 @@ def accepted_names(names: Iterable[str], synonyms: Mapping[str, str]) -> list[st
     """
     forms = map(normal_form, names)
     return [synonyms.get(form, form) for form in forms]
+
+
+def first_places(names: Sequence[str]) -> dict[str, int]:
+    """Where each name stands first: labels of one name are one label."""
+    places: dict[str, int] = {}
+    for place, name in enumerate(names):
+        places.setdefault(name, place)
+    return places

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from plant_classification.data import TRAIN, VALIDATION, Dataset, Records
 from plant_classification.errors import DatasetError
+from plant_classification.evaluation.judged import numbered
 from plant_classification.inference.batch import look
 from plant_classification.inference.engine import Engine
 from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
@@ -112,7 +113,8 @@ def train_fast(
         notes.append(str(compared))
         found = {"extended": start.words, **dataclasses.asdict(compared)}
     else:
-        groups = _groups(records.take(seen.places))
+        looked_at = records.take(seen.places)
+        groups = numbered(looked_at.observations or (), len(looked_at))
         shrinkage, head = _fitted(config, seen, groups, _weighted(config, statistics), observe)
         found = {"init": start.words, "shrinkage": shrinkage}
     observe(Progress("exporting"))
@@ -210,15 +212,3 @@ def _of_known_labels(dataset: Dataset, places: NDArray[np.int64], count: int) ->
     truth = places[records.labels]
     some = records.take(np.flatnonzero(truth < count))
     return dataclasses.replace(some, labels=truth[truth < count].astype(np.int32))
-
-
-def _groups(records: Records) -> NDArray[np.int64]:
-    """A number for each photo, the same for those of one observation."""
-    first: dict[str, int] = {}
-    return np.array(
-        [
-            index if name is None else first.setdefault(name, index)
-            for index, name in enumerate(records.observations or [None] * len(records))
-        ],
-        np.int64,
-    )

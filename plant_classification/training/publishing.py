@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from plant_classification.data import TEST, TRAIN, VALIDATION, Dataset, Records
+from plant_classification.evaluation.judged import plausible_rule
 from plant_classification.evaluation.metrics import Figures, Predictions, figures_of, judge
 from plant_classification.evaluation.training_report import TrainingReport, write_report
 from plant_classification.inference.batch import look, look_at_views
@@ -30,7 +31,7 @@ from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
 from plant_classification.training.config import TrainingConfig
 from plant_classification.training.progress import EpochFigures, Observer, Progress
-from plant_classification.trust import PlausibleRule, fit_plausible, fit_temperature
+from plant_classification.trust import fit_temperature
 from plant_classification.trust.feature_statistics import FeatureStatistics
 
 PHOTOS_DESCRIBED = 20_000
@@ -166,18 +167,11 @@ def publish(
         preprocessing=trained.preprocessing,
         labels=trained.labels,
         temperature=temperature,
-        plausible=_plausible(validation),
+        plausible=plausible_rule(validation.predictions) if validation else None,
         training=trained.training,
         metrics=metrics,
         files=files,
         created=created,
-    )
-
-
-def _plausible(judged: _Judged | None) -> PlausibleRule | None:
-    right = judged.predictions.right_probability if judged else None
-    return (
-        None if judged is None or right is None else fit_plausible(right, judged.predictions.right)
     )
 
 
