@@ -12,19 +12,15 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from plant_classification.inference.classifier import (
-    DEFAULT_CONFIDENCE,
-    DEFAULT_COVERAGE,
-    DEFAULT_TOP_K,
-    ORGANS,
-)
 from plant_classification.photos.decoding import FORMATS_READ
-from plant_classification.photos.preprocessing import CROP_COUNTS
+from plant_classification.question import CROP_COUNTS, ORGANS, Question
 
 JSON = "application/json"
 CSV = "text/csv"
 PHOTO_FIELDS = ("data", "data2", "data3", "data4", "data5")
 MAX_TOP_K = 100
+AS_JSON = "x-json"
+"""What marks an argument that may come as JSON in a string too; one that is empty is not given."""
 
 
 class MediaType(fields.Str):
@@ -87,11 +83,11 @@ def predict_arguments() -> dict[str, fields.Field]:
             },
         ),
         "top_k": fields.Int(
-            load_default=DEFAULT_TOP_K,
+            load_default=Question.top_k,
             validate=validate.Range(1, MAX_TOP_K),
             metadata={
                 "description": f"How many labels, genera and families to list, from 1 to "
-                f"{MAX_TOP_K}. Default: {DEFAULT_TOP_K}."
+                f"{MAX_TOP_K}. Default: {Question.top_k}."
             },
         ),
         "crops": fields.Int(
@@ -103,19 +99,46 @@ def predict_arguments() -> dict[str, fields.Field]:
             },
         ),
         "confidence": fields.Float(
-            load_default=DEFAULT_CONFIDENCE,
+            load_default=Question.confidence,
             validate=validate.Range(0, 1, min_inclusive=False),
             metadata={
                 "description": "Probability that the safe answer must reach, above 0 and at most "
-                f"1. Default: {DEFAULT_CONFIDENCE}."
+                f"1. Default: {Question.confidence}."
             },
         ),
         "coverage": fields.Float(
-            load_default=DEFAULT_COVERAGE,
+            load_default=Question.coverage,
             validate=validate.Range(0, 1, min_inclusive=False, max_inclusive=False),
             metadata={
                 "description": "Share of plausible sets that hold the right name, above 0 and "
-                f"below 1. Default: {DEFAULT_COVERAGE}."
+                f"below 1. Default: {Question.coverage}."
+            },
+        ),
+        "species_list": fields.Str(
+            load_default=None,
+            allow_none=True,
+            metadata={
+                "description": "Name of a list of species in the models folder: only these are "
+                "possible. Default: all that the model knows.",
+                AS_JSON: True,
+            },
+        ),
+        "region": fields.Str(
+            load_default=None,
+            allow_none=True,
+            metadata={
+                "description": "Where the photos were taken, as prior.csv in the models folder "
+                "calls it. Default: anywhere.",
+                AS_JSON: True,
+            },
+        ),
+        "month": fields.Int(
+            load_default=None,
+            allow_none=True,
+            metadata={
+                "description": "Month in which they were taken, from 1 to 12; it counts as "
+                "prior.csv says. Default: any.",
+                AS_JSON: True,
             },
         ),
         "accept": MediaType(

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from plant_classification import Classifier
 from plant_classification.cli import cli, main
 from plant_classification.cli.identify import in_words
-from plant_classification.errors import UnknownModelError
+from plant_classification.errors import ArgumentError, UnknownModelError
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.trust import choose_safe_answer
 
@@ -77,6 +77,26 @@ def test_an_observation_is_one_answer(run: Run, flower: Path) -> None:
     (answer,) = (json.loads(line) for line in result.stdout.splitlines())
     assert len(answer["photos"]) == 2
     assert result.exit_code == 0
+
+
+def test_a_species_list_is_a_file_here_or_a_name_where_models_are(
+    run: Run, flower: Path, tmp_path: Path
+) -> None:
+    here, models = tmp_path / "here.txt", tmp_path / "models"
+    models.mkdir()
+    here.write_text("Rosa", "utf-8")
+    (models / "park.txt").write_text("Viola", "utf-8")
+    for chosen, genus in ((here, "Rosa"), ("park", "Viola")):
+        result = run("identify", flower, "--models-dir", models, "--species-list", chosen)
+        assert f"genus   {genus}" in result.output
+        assert "Note: By the photos alone, the list has" in result.output
+
+
+def test_a_list_that_cannot_be_used_is_told_once(run: Run, flower: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.txt"
+    result = run("identify", flower, flower, "--species-list", missing)
+    assert isinstance(result.exception, ArgumentError)
+    assert str(result.exception) == f"There is no species list '{missing}'."
 
 
 def test_an_observation_of_six_photos_is_refused(run: Run, flower: Path) -> None:

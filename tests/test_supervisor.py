@@ -28,6 +28,7 @@ from plant_classification.errors import (
 from plant_classification.inference import Request, Supervisor
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.photos import Upload, Url
+from plant_classification.question import Question
 from plant_classification.settings import Settings, load_settings
 
 
@@ -54,7 +55,7 @@ def test_the_answer_is_that_of_a_classifier_in_this_process(
     supervisor: Supervisor, settings: Settings, flower: Path
 ) -> None:
     expected = Classifier.load(settings=settings).identify(flower, ["flower"], crops=5)
-    answer = supervisor.identify(Request([flower], ["flower"], crops=5))
+    answer = supervisor.identify(Request([flower], ["flower"], Question(crops=5)))
     assert answer.to_dict() == expected.to_dict()
 
 
@@ -71,8 +72,8 @@ def test_errors_come_through_as_they_are_and_the_next_request_is_answered(
 ) -> None:
     with pytest.raises(PhotoError):
         supervisor.identify(Request([flower.read_bytes()[:2000]]))
-    with pytest.raises(ArgumentError, match="crops must be 1, 5 or 10"):
-        supervisor.identify(Request([flower], crops=2))
+    with pytest.raises(ArgumentError, match="There is no species list 'garden'"):
+        supervisor.identify(Request([flower], question=Question(species_list="garden")))
     with pytest.raises(UnknownModelError, match="there are: starter"):
         supervisor.identify(Request([flower], model="other"))
     with pytest.raises(UnknownModelError, match="there are: starter"):

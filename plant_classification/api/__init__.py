@@ -8,6 +8,7 @@ loads the engine.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import functools
 import io
 import json
@@ -33,6 +34,7 @@ from plant_classification.errors import (
 from plant_classification.inference import Request, Supervisor
 from plant_classification.models import find_model
 from plant_classification.photos import Source, Upload, Url
+from plant_classification.question import Question
 from plant_classification.settings import Settings, load_settings
 
 LOG = logging.getLogger(__name__)
@@ -182,10 +184,9 @@ def _predict(arguments: dict[str, Any]) -> dict[str, Any] | io.BytesIO:
     request = Request(
         photos=_photos(arguments),
         organs=[organ for organ in arguments["organs"] or () if organ] or None,
-        top_k=arguments["top_k"],
-        crops=arguments["crops"],
-        confidence=arguments["confidence"],
-        coverage=arguments["coverage"],
+        question=Question(
+            **{field.name: arguments[field.name] for field in dataclasses.fields(Question)}
+        ),
         model=model or timestamp,
         checkpoint=_name(arguments["ckpt_name"]),
     )

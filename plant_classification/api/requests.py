@@ -60,17 +60,13 @@ class RequestError(web.HTTPException):
         return type(self), self._arguments
 
 
-AS_JSON = "x-json"
-"""What marks an argument that may come as JSON in a string too, as the old service took it."""
-
-
 def plain(value: Any, field: fields.Field) -> Any:
     """The value of an argument as its field reads it.
 
-    Where the field has the mark ``AS_JSON``, a value may be JSON in a string; one that is empty or
-    null is not given; and a list or an object is handed to a field of text as JSON.
+    Where the field has the mark ``schemas.AS_JSON``, a value may be JSON in a string; one that
+    is empty or null is not given; and a list or an object is handed to a field of text as JSON.
     """
-    if not field.metadata.get(AS_JSON):
+    if not field.metadata.get(schemas.AS_JSON):
         return value
     inner = _from_json(value) if isinstance(value, str) else value
     if inner in (None, ""):

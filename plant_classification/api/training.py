@@ -15,7 +15,8 @@ from typing import Any, get_args
 
 from marshmallow import Schema, ValidationError, fields, missing, validate
 
-from plant_classification.api.requests import AS_JSON, plain
+from plant_classification import schemas
+from plant_classification.api.requests import plain
 from plant_classification.errors import ArgumentError, PlantClassificationError
 from plant_classification.models import find_model
 from plant_classification.models.folder import REPORT, check_name
@@ -42,7 +43,7 @@ def train_arguments(settings: Settings) -> dict[str, fields.Field]:
             allow_none=True,
             metadata={
                 "description": f"Of the old service, without effect: {reason}. Default: not given.",
-                AS_JSON: True,
+                schemas.AS_JSON: True,
             },
         )
         for name, reason in WITHOUT_PURPOSE.items()
@@ -104,7 +105,7 @@ def _field(option: Option, default: Any, settings: Settings) -> fields.Field:
     given: dict[str, Any] = {
         "load_default": default,
         "allow_none": True,  # an argument that is null is not given
-        "metadata": {"description": _description(option, default), AS_JSON: True},
+        "metadata": {"description": _description(option, default), schemas.AS_JSON: True},
     }
     if bool in kinds:
         return fields.Bool(**given)

@@ -29,13 +29,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Choice(["train", "val", "test"]),
     help="Which photos of DATA; by default those for testing, else for validation, else all.",
 )
-@click.option(
-    "--crops",
-    default="1",
-    show_default=True,
-    type=click.Choice(["1", "5", "10"]),
-    help="Views of each photo.",
-)
+@options.crops
 @click.option("--species", type=FILE, help="Of PREDICTIONS with numbers: a name a line, from 0.")
 @click.option(
     "--families", type=FILE, help="The family of each genus, before the package's own: a table."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 
 from plant_classification.cli import options
 from plant_classification.errors import PlantClassificationError
+from plant_classification.question import Question
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,28 +36,37 @@ MOST_PLAUSIBLE = 10
 )
 @options.models_dir
 @click.option(
-    "--top-k", default=5, show_default=True, type=click.IntRange(1), help="How many names to list."
-)
-@click.option(
-    "--crops",
-    default="1",
+    "--top-k",
+    default=Question.top_k,
     show_default=True,
-    type=click.Choice(["1", "5", "10"]),
-    help="Views of each photo: more are slower and a little better.",
+    type=click.IntRange(1),
+    help="How many names to list.",
 )
+@options.crops
 @click.option(
     "--confidence",
-    default=0.95,
+    default=Question.confidence,
     show_default=True,
     type=click.FloatRange(0, 1, min_open=True),
     help="How sure the safe answer must be.",
 )
 @click.option(
     "--coverage",
-    default=0.95,
+    default=Question.coverage,
     show_default=True,
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Share of plausible sets that hold the right name.",
+)
+@click.option(
+    "--species-list",
+    metavar="FILE|NAME",
+    help="Only these are possible: a text file with a name a line, or NAME.txt where models are.",
+)
+@click.option(
+    "--region", help="Where the photos were taken, as prior.csv, where models are, calls it."
+)
+@click.option(
+    "--month", type=click.IntRange(1, 12), help="When they were taken; counts as prior.csv says."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.pass_context
@@ -70,6 +81,9 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     crops: str,
     confidence: float,
     coverage: float,
+    species_list: str | None,
+    region: str | None,
+    month: int | None,
     as_json: bool,
 ) -> None:
     """Name the plant in each PHOTO: a file, or an http(s) address.
@@ -85,18 +99,25 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     settings = load_settings(models_dir=models_dir)
     newest = find_model(None, settings.models_dir).path if model is None else model
     classifier = Classifier.load(newest, settings=settings, checkpoint=checkpoint)
+    is_file = species_list and ("/" in species_list or Path(species_list).is_file())
+    question = Question(
+        top_k=top_k,
+        crops=int(crops),
+        confidence=confidence,
+        coverage=coverage,
+        species_list=Path(species_list) if species_list and is_file else species_list,
+        region=region,
+        month=month,
+    )
+    asked = dataclasses.asdict(question)
     failed = False
     for group in [photos] if observation else [[photo] for photo in photos]:
         name = ", ".join(Path(photo).name for photo in group)
         try:
-            answer = classifier.identify(
-                group,
-                top_k=top_k,
-                crops=int(crops),
-                confidence=confidence,
-                coverage=coverage,
-            )
+            answer = classifier.identify(group, **asked)
         except PlantClassificationError as error:
+            if error.field in asked:  # which no photo would be answered
+                raise
             failed = True
             _report(error, name, as_json=as_json)
         else:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.models import ModelFolder
+from plant_classification.question import Question
 from plant_classification.taxonomy import Label, Rank
 from plant_classification.trust import SafeAnswer, choose_safe_answer, plausible_sets
 
@@ -125,28 +126,27 @@ def answer_of(
     probabilities: NDArray[np.float64],
     labels: Sequence[Label],
     ranks: Sequence[Rank],
+    question: Question,
     *,
     photos: Sequence[SeenPhoto],
     model: ModelFolder,
-    top_k: int,
-    confidence: float,
-    coverage: float,
     warnings: Sequence[str] = (),
 ) -> Answer:
     """Rank the labels of one observation and sum them over genera and families.
+
+    What has no probability at all, such as a label that is not on the species list, is not listed.
 
     Args:
         probabilities: ``float64 (labels,)``, calibrated, summing to one.
         labels: The model's labels.
         ranks: The ranks of these labels.
+        question: What is asked.
         photos: The photos of the observation.
         model: The model that answered.
-        top_k: How many labels, genera and families to list.
-        confidence: For the safe answer, in (0, 1].
-        coverage: For the plausible set, in (0, 1).
         warnings: Sentences for the reader.
     """
     sums = {rank.name: (rank.taxa, rank.sum(probabilities)) for rank in ranks}
+    top_k = question.top_k
     return Answer(
         candidates=tuple(
             Candidate(labels[index], float(probabilities[index]))
@@ -155,9 +155,10 @@ def answer_of(
         genera=_taxa(*sums["genus"], top_k),
         families=_taxa(*sums["family"], top_k),
         safe_answer=choose_safe_answer(
-            [(name, taxa, shares) for name, (taxa, shares) in sums.items()], confidence
+            [(name, taxa, shares) for name, (taxa, shares) in sums.items()],
+            question.confidence,
         ),
-        plausible=_plausible(probabilities, labels, model, coverage),
+        plausible=_plausible(probabilities, labels, model, question.coverage),
         photos=tuple(photos),
         model=model,
         warnings=tuple(warnings),
@@ -173,13 +174,13 @@ def _plausible(
     threshold = model.plausible.threshold(coverage) if model.plausible else None
     if threshold is None:
         return None
-    inside = plausible_sets(probabilities, threshold)
+    inside = plausible_sets(probabilities, threshold) & (probabilities > 0)
     ordered = _best(probabilities, int(inside.sum()))
     return PlausibleSet(coverage, tuple(labels[index] for index in ordered))
 
 
 def _best(probabilities: NDArray[np.float64], top_k: int) -> NDArray[np.int64]:
-    return np.argsort(-probabilities, kind="stable")[:top_k]
+    return np.argsort(-probabilities, kind="stable")[: min(top_k, np.count_nonzero(probabilities))]
 
 
 def _taxa(taxa: Sequence[str], shares: NDArray[np.float64], top_k: int) -> tuple[Taxon, ...]:

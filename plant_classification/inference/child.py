@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import os
@@ -14,7 +15,7 @@ from multiprocessing.connection import Connection
 from plant_classification.errors import PlantClassificationError
 from plant_classification.inference.answer import Answer
 from plant_classification.inference.classifier import Classifier
-from plant_classification.inference.supervisor import Request
+from plant_classification.inference.request import Request
 from plant_classification.models import ModelFolder, find_model, ready
 from plant_classification.settings import Settings
 
@@ -71,10 +72,7 @@ def _answer(
         return classifier.identify(
             message.photos,
             message.organs,
-            message.top_k,
-            message.crops,
-            message.confidence,
-            message.coverage,
+            **dataclasses.asdict(message.question),
         )
     except PlantClassificationError as error:
         return error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from plant_classification.errors import (
 )
 from plant_classification.inference.answer import Answer, SeenPhoto, answer_of
 from plant_classification.inference.engine import Engine
+from plant_classification.inference.expectation import Expectation
 from plant_classification.models import (
     STARTER,
     ModelFolder,
@@ -23,15 +25,13 @@ from plant_classification.models import (
     ready,
 )
 from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
-from plant_classification.photos.preprocessing import CROP_COUNTS
+from plant_classification.question import Question, check_organs
 from plant_classification.settings import Settings, load_settings
 from plant_classification.taxonomy import ranks_of
-from plant_classification.trust import probabilities
+from plant_classification.trust import expected, probabilities
 
-ORGANS = ("leaf", "flower", "fruit", "bark", "habit", "other", "auto")
-DEFAULT_TOP_K = 5
-DEFAULT_CONFIDENCE = 0.95
-DEFAULT_COVERAGE = 0.95
+DOUBTFUL_LIST = 0.1
+"""Probability of a species list, by the photos alone, below which an answer warns."""
 
 
 class Classifier:
@@ -50,6 +50,7 @@ class Classifier:
         self.labels = folder.labels()
         self._settings = settings
         self._ranks = ranks_of(self.labels)
+        self._expectation = Expectation(self.labels, settings.models_dir)
         folder.file(NETWORK_WEIGHTS)
         network = folder.file(NETWORK)
         if precision == "auto" and folder.is_imported:
@@ -97,10 +98,7 @@ class Classifier:
         self,
         photos: photo_files.Source | Sequence[photo_files.Source],
         organs: Sequence[str] | None = None,
-        top_k: int = DEFAULT_TOP_K,
-        crops: int = 1,
-        confidence: float = DEFAULT_CONFIDENCE,
-        coverage: float = DEFAULT_COVERAGE,
+        **asked: Any,
     ) -> Answer:
         """Name the plant in the photos of one observation.
 
@@ -110,41 +108,39 @@ class Classifier:
             photos: One to five: paths, bytes, addresses (``https:`` or ``data:``) or arrays
                 ``uint8 (H, W, 3)`` RGB; one alone may stand without a list.
             organs: For each photo one of ``ORGANS``; kept in the answer.
-            top_k: How many labels to list, from 1 up.
-            crops: 1, 5 (middle and corners) or 10 (these and their mirror images) of each photo.
-            confidence: For the safe answer, in (0, 1].
-            coverage: For the plausible set, in (0, 1).
+            asked: What is asked of them: the fields of :class:`Question`, such as ``top_k=10`` or
+                ``species_list=Path("garden.txt")``.
 
         Raises:
-            ArgumentError: An argument that cannot be used.
+            ArgumentError: An argument that cannot be used, told before any photo is read.
             PhotoError, UrlError: A photo that cannot be read, named in the sentence.
         """
         if isinstance(photos, (str, bytes, Path, np.ndarray, photo_files.Upload, photo_files.Url)):
             photos = [photos]
-        check_request(
-            len(photos), organs, top_k, crops, confidence, coverage, self._settings.max_photos
-        )
+        if not 1 <= len(photos) <= self._settings.max_photos:
+            raise ArgumentError(
+                f"An observation has 1 to {self._settings.max_photos} photos; {len(photos)} came.",
+                field="photos",
+            )
+        check_organs(organs, len(photos))
+        question = Question(**asked)
+        possible = self._expectation.possible(question)
+        factors = self._expectation.factors(question)
         # One after another, so that only one photo's pixels are in memory.
         looks = [
-            self._look(place, photo, organs[place] if organs else None, crops)
+            self._look(place, photo, organs[place] if organs else None, question.crops)
             for place, photo in enumerate(photos)
         ]
         seen = [photo for photo, _ in looks]
+        shares = np.mean([shares for _, shares in looks], axis=0)
         return answer_of(
-            np.mean([shares for _, shares in looks], axis=0),
+            expected(shares, possible, factors),
             self.labels,
             self._ranks,
+            question,
             photos=seen,
             model=self.folder,
-            top_k=top_k,
-            confidence=confidence,
-            coverage=coverage,
-            warnings=[
-                f"{photo.name} is small ({photo.width} x {photo.height} pixels): "
-                "a larger photo gets a better answer."
-                for photo in seen
-                if min(photo.width, photo.height) < self.folder.preprocessing.size // 2
-            ],
+            warnings=[*self._of_small_photos(seen), *_of_the_list(shares, possible)],
         )
 
     def logits(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -191,6 +187,14 @@ class Classifier:
         seen = SeenPhoto(photo.name, photo.width, photo.height, photo.format, photo.sha256, organ)
         return seen, np.asarray(shares)
 
+    def _of_small_photos(self, seen: Sequence[SeenPhoto]) -> list[str]:
+        return [
+            f"{photo.name} is small ({photo.width} x {photo.height} pixels): "
+            "a larger photo gets a better answer."
+            for photo in seen
+            if min(photo.width, photo.height) < self.folder.preprocessing.size // 2
+        ]
+
     def _run(self, photos: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         if photos.ndim != 4 or photos.shape[-1] != 3 or photos.dtype != np.uint8 or not len(photos):
             raise ArgumentError(
@@ -202,43 +206,10 @@ class Classifier:
         return self._engine(np.concatenate([apply(photo) for photo in photos]))
 
 
-def check_request(
-    photos: int,
-    organs: Sequence[str] | None,
-    top_k: int,
-    crops: int,
-    confidence: float,
-    coverage: float,
-    max_photos: int,
-) -> None:
-    """Judge the arguments of :meth:`Classifier.identify` before any photo is read.
-
-    Raises:
-        ArgumentError: The first that cannot be used.
-    """
-    if not 1 <= photos <= max_photos:
-        raise ArgumentError(
-            f"An observation has 1 to {max_photos} photos; {photos} came.", field="photos"
-        )
-    if organs is not None and len(organs) != photos:
-        raise ArgumentError(
-            f"organs must name one organ for each photo: {len(organs)} came for {photos} photos.",
-            field="organs",
-        )
-    for organ in organs or ():
-        if organ not in ORGANS:
-            raise ArgumentError(
-                f"organs must be among {', '.join(ORGANS)}; {organ!r} came.", field="organs"
-            )
-    if top_k < 1:
-        raise ArgumentError(f"top_k must be 1 or more, not {top_k}.", field="top_k")
-    if crops not in CROP_COUNTS:
-        raise ArgumentError(f"crops must be 1, 5 or 10, not {crops}.", field="crops")
-    if not 0 < confidence <= 1:
-        raise ArgumentError(
-            f"confidence must be above 0 and at most 1, not {confidence}.", field="confidence"
-        )
-    if not 0 < coverage < 1:
-        raise ArgumentError(
-            f"coverage must be above 0 and below 1, not {coverage}.", field="coverage"
-        )
+def _of_the_list(shares: NDArray[np.float64], possible: NDArray[np.bool_] | None) -> list[str]:
+    """A warning where the photos look like none of the species list."""
+    share = 1.0 if possible is None else float(shares[possible].sum())
+    if share >= DOUBTFUL_LIST:
+        return []
+    fault = f"By the photos alone, the list has {share:.1%} of the probability: "
+    return [fault + "the plant may be none of its species."]

@@ -16,38 +16,13 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 from plant_classification.errors import DeadlineError, PlantClassificationError, UnavailableError
 from plant_classification.inference.answer import Answer
-from plant_classification.inference.classifier import (
-    DEFAULT_CONFIDENCE,
-    DEFAULT_COVERAGE,
-    DEFAULT_TOP_K,
-)
 from plant_classification.inference.engine import processors
-from plant_classification.photos import Source
+from plant_classification.inference.request import Request
 from plant_classification.settings import Settings
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """One observation to identify; the fields are those of ``Classifier.identify``.
-
-    Attributes:
-        model: A name in the models folder, or None for the newest.
-        checkpoint: A checkpoint of it, or None for the usual one.
-    """
-
-    photos: Sequence[Source]
-    organs: Sequence[str] | None = None
-    top_k: int = DEFAULT_TOP_K
-    crops: int = 1
-    confidence: float = DEFAULT_CONFIDENCE
-    coverage: float = DEFAULT_COVERAGE
-    model: str | None = None
-    checkpoint: str | None = None
 
 
 class Supervisor:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-CROP_COUNTS = (1, 5, 10)
+from plant_classification.question import CROP_COUNTS
+
 MOST_SIZE = 4096
 FIXED_POINT = 2048
 MULTI_CROP_FRACTION = 0.875

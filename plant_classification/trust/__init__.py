@@ -1,6 +1,7 @@
 """What an answer is worth: calibration, safe answer, plausible set; pure functions on arrays."""
 
 from plant_classification.trust.calibration import fit_temperature, probabilities
+from plant_classification.trust.expectation import expected
 from plant_classification.trust.plausible import PlausibleRule, fit_plausible, plausible_sets
 from plant_classification.trust.safe_answer import SafeAnswer, choose_safe_answer
 
@@ -8,6 +9,7 @@ __all__ = [
     "PlausibleRule",
     "SafeAnswer",
     "choose_safe_answer",
+    "expected",
     "fit_plausible",
     "fit_temperature",
     "plausible_sets",

@@ -140,6 +140,30 @@ def test_a_value_out_of_range(service: Service, argument: str, value: str, rule:
     assert argument in message
 
 
+@pytest.mark.parametrize(
+    ("argument", "value", "sentence"),
+    [
+        ("species_list", "moon", "There is no species list 'moon'. There are: park."),
+        ("species_list", "../park", "must be the name of a list"),
+        ("species_list", "/etc/passwd", "must be the name of a list"),
+        ("species_list", "park", "line 1: 'Rossa canina' (nearest: Rosa"),
+        ("region", "moon", "region needs a prior.csv"),
+        ("month", "3", "month needs a prior.csv"),
+        ("month", "13", "month must be 1 to 12, not 13"),
+        ("month", "may", "Not a valid integer"),
+    ],
+)
+def test_where_and_which_that_cannot_be_used(
+    service: Service, argument: str, value: str, sentence: str
+) -> None:
+    listed = service.models / "park.txt"
+    listed.write_text("Rossa canina", "utf-8")
+    try:
+        assert sentence in refused(service.post(PHOTO, **{argument: value}), 422, argument)
+    finally:
+        listed.unlink()
+
+
 def test_several_values_out_of_range_are_all_named(service: Service) -> None:
     refused(service.post(PHOTO, top_k=0, crops=2), 422, "top_k", "crops")
 

@@ -195,6 +195,7 @@ def test_empty_arguments_of_a_form_count_as_not_given(service: Service, flower: 
         "data2": ("", b"", "application/octet-stream"),  # as a browser sends an empty file input
     }
     texts = {"data3": "", "urls": "", "organs": "", "model": "", "timestamp": "null"}
+    texts |= {"species_list": "", "region": "", "month": ""}
     answer = answer_of(requests.post(service.address, files=files, data=texts, timeout=60))
     assert len(answer["photos"]) == 1
 
@@ -206,6 +207,22 @@ def test_top_k_crops_and_confidence_are_kept(service: Service, flower: Path) -> 
     assert answer["safe_answer"]["name"]
     one_crop = answer_of(service.post(flower, top_k=3))
     assert answer["probabilities"] != one_crop["probabilities"]
+
+
+def test_a_species_list_and_a_prior_of_the_models_folder_are_used(
+    service: Service, flower: Path
+) -> None:
+    files = {"park.txt": "Rosa\nViola\n", "prior.csv": "species,weight,region\nRosa,1,hills\n"}
+    for name, text in files.items():
+        (service.models / name).write_text(text, "utf-8")
+    try:
+        answer = service.post(flower, species_list="park", region="hills").json()
+    finally:
+        for name in files:
+            (service.models / name).unlink()
+    assert {taxon["name"] for taxon in answer["genera"]} <= {"Rosa", "Viola"}
+    assert sum(answer["probabilities"]) == pytest.approx(1)
+    assert "may be none of its species" in answer["warnings"][0]
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*"])
