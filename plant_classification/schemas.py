@@ -17,6 +17,7 @@ from plant_classification.question import CROP_COUNTS, ORGANS, Question
 
 JSON = "application/json"
 CSV = "text/csv"
+PNG = "image/png"
 PHOTO_FIELDS = ("data", "data2", "data3", "data4", "data5")
 MAX_TOP_K = 100
 AS_JSON = "x-json"
@@ -29,7 +30,7 @@ class MediaType(fields.Str):
     def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> str:
         accepted: str = super()._deserialize(value, attr, data, **options)
         ranges = [media.partition(";")[0].strip().lower() for media in accepted.split(",")]
-        return next((media for media in ranges if media in (JSON, CSV, "*/*")), accepted)
+        return next((media for media in ranges if media in (JSON, CSV, PNG, "*/*")), accepted)
 
 
 class ListedMediaTypes(validate.OneOf):
@@ -141,13 +142,23 @@ def predict_arguments() -> dict[str, fields.Field]:
                 AS_JSON: True,
             },
         ),
+        "taxon": fields.Str(
+            load_default=None,
+            allow_none=True,
+            metadata={
+                "description": f"With accept {PNG}: which label, genus or family of the answer the "
+                "picture is to explain. Default: the first label.",
+                AS_JSON: True,
+            },
+        ),
         "accept": MediaType(
             load_default=JSON,
-            validate=ListedMediaTypes([JSON], error=f"Must be one of: {JSON}, {CSV}."),
+            validate=ListedMediaTypes([JSON, PNG], error=f"Must be one of: {JSON}, {PNG}, {CSV}."),
             metadata={
                 "location": "headers",
                 "description": f"Media type of the answer: {JSON} for all of it, {CSV} for the "
-                f"ranked labels as a table. Default: {JSON}.",
+                f"ranked labels as a table, {PNG} for the photos, bright where they speak for the "
+                f"taxon. Default: {JSON}.",
             },
         ),
     }

@@ -31,7 +31,7 @@ from plant_classification.errors import (
     PlantClassificationError,
     TooManyBytesError,
 )
-from plant_classification.inference import Request, Supervisor
+from plant_classification.inference import ExplanationRequest, Request, Supervisor
 from plant_classification.models import find_model
 from plant_classification.photos import Source, Upload, Url
 from plant_classification.question import Question
@@ -97,7 +97,7 @@ def predict(**arguments: Any) -> dict[str, Any] | io.BytesIO:
         arguments: Those of :func:`get_predict_args`. The files of uploads are deleted.
 
     Returns:
-        The answer as :data:`schema` describes it, or its ranked labels as CSV.
+        The answer as :data:`schema` describes it, its ranked labels as CSV, or a picture as PNG.
 
     Raises:
         RequestError: Everything that can go wrong, as HTTP.
@@ -181,16 +181,18 @@ def _predict(arguments: dict[str, Any]) -> dict[str, Any] | io.BytesIO:
             f"timestamp is the old name of model: {model!r} and {timestamp!r} came, give one.",
             field="model",
         )
-    request = Request(
-        photos=_photos(arguments),
-        organs=[organ for organ in arguments["organs"] or () if organ] or None,
-        question=Question(
-            **{field.name: arguments[field.name] for field in dataclasses.fields(Question)}
-        ),
-        model=model or timestamp,
-        checkpoint=_name(arguments["ckpt_name"]),
-    )
-    answer = _supervisor().identify(request).to_dict()
+    asked = {field.name: arguments[field.name] for field in dataclasses.fields(Question)}
+    request: dict[str, Any] = {
+        "photos": _photos(arguments),
+        "organs": [organ for organ in arguments["organs"] or () if organ] or None,
+        "question": Question(**asked),
+        "model": model or timestamp,
+        "checkpoint": _name(arguments["ckpt_name"]),
+    }
+    if arguments["accept"] == schemas.PNG:
+        explained = _supervisor().explain(ExplanationRequest(**request, taxon=arguments["taxon"]))
+        return io.BytesIO(explained.picture())
+    answer = _supervisor().identify(Request(**request)).to_dict()
     return _csv(answer["results"]) if arguments["accept"] == schemas.CSV else answer
 
 

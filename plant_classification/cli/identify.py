@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from plant_classification.cli import options
+from plant_classification.cli.saliency import GRAD_CAM, METHODS, check_saliency, explained
 from plant_classification.errors import PlantClassificationError
 from plant_classification.question import Question
 
@@ -69,6 +70,22 @@ MOST_PLAUSIBLE = 10
     "--month", type=click.IntRange(1, 12), help="When they were taken; counts as prior.csv says."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option(
+    "--saliency",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Write a picture (PNG) of what in the photos of one answer speaks for it.",
+)
+@click.option(
+    "--saliency-by",
+    type=click.Choice(METHODS),
+    default=GRAD_CAM,
+    show_default=True,
+    help="Grad-CAM costs nothing; gradients show single pixels, and need the extra 'train'.",
+)
+@click.option(
+    "--taxon", help="What of the answer --saliency is to explain; by default the first name."
+)
 @click.pass_context
 def identify(  # noqa: PLR0913, PLR0917 - one for each option
     ctx: click.Context,
@@ -85,6 +102,9 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     region: str | None,
     month: int | None,
     as_json: bool,
+    saliency: Path | None,
+    saliency_by: str,
+    taxon: str | None,
 ) -> None:
     """Name the plant in each PHOTO: a file, or an http(s) address.
 
@@ -110,13 +130,19 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
         month=month,
     )
     asked = dataclasses.asdict(question)
+    groups = [photos] if observation else [[photo] for photo in photos]
+    check_saliency(saliency, taxon, saliency_by, len(groups))
     failed = False
-    for group in [photos] if observation else [[photo] for photo in photos]:
+    for group in groups:
         name = ", ".join(Path(photo).name for photo in group)
         try:
-            answer = classifier.identify(group, **asked)
+            answer = (
+                explained(classifier, group, asked, saliency, taxon, saliency_by)
+                if saliency
+                else classifier.identify(group, **asked)
+            )
         except PlantClassificationError as error:
-            if error.field in asked:  # which no photo would be answered
+            if error.field in (*asked, "taxon", "saliency"):  # which no photo would be answered
                 raise
             failed = True
             _report(error, name, as_json=as_json)

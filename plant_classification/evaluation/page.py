@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from plant_classification.errors import ArgumentError
 from plant_classification.evaluation.thumbnails import thumbnail
-from plant_classification.models.files import PARTIAL, fsync
+from plant_classification.models.files import write_file
 from plant_classification.settings import Settings
 
 if TYPE_CHECKING:  # a part of the extra "fast"
@@ -119,18 +119,11 @@ def write_page(path: Path, html: str) -> None:
     Raises:
         ArgumentError: It cannot be written.
     """
-    partial = path.with_name(path.name + PARTIAL)
     try:
         # A file's name may hold bytes that are no text.
-        partial.write_bytes(html.encode("utf-8", "replace"))
-        fsync(partial)
-        partial.replace(path)
-        fsync(path.parent)
+        write_file(path, html.encode("utf-8", "replace"))
     except OSError as error:
         raise ArgumentError(f"{path} cannot be written: {error.strerror}.") from None
-    finally:
-        if partial.is_file():
-            partial.unlink()
 
 
 def paragraphs(texts: Iterable[Text]) -> Markup:

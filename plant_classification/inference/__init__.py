@@ -2,7 +2,8 @@
 
 from plant_classification.inference.answer import Answer
 from plant_classification.inference.classifier import Classifier
-from plant_classification.inference.request import Request
+from plant_classification.inference.explanation import Explanation
+from plant_classification.inference.request import ExplanationRequest, Request
 from plant_classification.inference.supervisor import Supervisor
 
-__all__ = ["Answer", "Classifier", "Request", "Supervisor"]
+__all__ = ["Answer", "Classifier", "Explanation", "ExplanationRequest", "Request", "Supervisor"]

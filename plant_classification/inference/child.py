@@ -15,7 +15,8 @@ from multiprocessing.connection import Connection
 from plant_classification.errors import PlantClassificationError
 from plant_classification.inference.answer import Answer
 from plant_classification.inference.classifier import Classifier
-from plant_classification.inference.request import Request
+from plant_classification.inference.explanation import Explanation
+from plant_classification.inference.request import ExplanationRequest, Request
 from plant_classification.models import ModelFolder, find_model, ready
 from plant_classification.settings import Settings
 
@@ -63,17 +64,16 @@ def _ready(name: str | None, checkpoint: str | None, settings: Settings) -> Mode
 
 def _answer(
     message: Request | str | None, settings: Settings, load: Load
-) -> Answer | PlantClassificationError | None:
+) -> Answer | Explanation | PlantClassificationError | None:
     try:
         if not isinstance(message, Request):
             load(_ready(message, None, settings))
             return None
         classifier = load(_ready(message.model, message.checkpoint, settings))
-        return classifier.identify(
-            message.photos,
-            message.organs,
-            **dataclasses.asdict(message.question),
-        )
+        asked = dataclasses.asdict(message.question)
+        if isinstance(message, ExplanationRequest):
+            return classifier.explain(message.photos, message.organs, message.taxon, **asked)
+        return classifier.identify(message.photos, message.organs, **asked)
     except PlantClassificationError as error:
         return error
     except Exception:

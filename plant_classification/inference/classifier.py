@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from plant_classification.errors import (
 from plant_classification.inference.answer import Answer, SeenPhoto, answer_of
 from plant_classification.inference.engine import Engine
 from plant_classification.inference.expectation import Expectation
+from plant_classification.inference.explanation import Explanation
+from plant_classification.inference.head import Head, read_head
 from plant_classification.models import (
     STARTER,
     ModelFolder,
@@ -29,9 +33,20 @@ from plant_classification.question import Question, check_organs
 from plant_classification.settings import Settings, load_settings
 from plant_classification.taxonomy import ranks_of
 from plant_classification.trust import expected, probabilities
+from plant_classification.trust.saliency import activation_map
 
 DOUBTFUL_LIST = 0.1
 """Probability of a species list, by the photos alone, below which an answer warns."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Look:
+    """What is kept of a photo: probabilities, and of its first view pixels and feature map."""
+
+    seen: SeenPhoto
+    shares: NDArray[np.float64]
+    view: NDArray[np.uint8]
+    feature_map: NDArray[np.float32]
 
 
 class Classifier:
@@ -115,6 +130,44 @@ class Classifier:
             ArgumentError: An argument that cannot be used, told before any photo is read.
             PhotoError, UrlError: A photo that cannot be read, named in the sentence.
         """
+        return self._answer(photos, organs, Question(**asked))[0]
+
+    def explain(
+        self,
+        photos: photo_files.Source | Sequence[photo_files.Source],
+        organs: Sequence[str] | None = None,
+        taxon: str | None = None,
+        **asked: Any,
+    ) -> Explanation:
+        """Name the plant, and show where in the photos that comes from (Grad-CAM).
+
+        Args:
+            photos: As in :meth:`identify`.
+            organs: The same.
+            taxon: A label, genus or family of the answer; by default the first label.
+            asked: As in :meth:`identify`; of several crops the middle one is explained.
+
+        Raises:
+            ArgumentError: The answer does not hold that taxon, or as in :meth:`identify`.
+            PhotoError, UrlError: A photo that cannot be read, named in the sentence.
+            ModelFolderError: The network ends otherwise than in dense layers on its features' mean.
+        """
+        answer, looks = self._answer(photos, organs, Question(**asked))
+        name = taxon or answer.candidates[0].label.name
+        members = self._members(name, answer)
+        try:
+            layers = self._head
+        except ValueError as error:
+            raise ModelFolderError(f"The answer cannot be explained. {error}") from None
+        maps = tuple(activation_map(look.feature_map, layers, members) for look in looks)
+        return Explanation(answer, name, members, tuple(look.view for look in looks), maps)
+
+    def _answer(
+        self,
+        photos: photo_files.Source | Sequence[photo_files.Source],
+        organs: Sequence[str] | None,
+        question: Question,
+    ) -> tuple[Answer, list[_Look]]:
         if isinstance(photos, (str, bytes, Path, np.ndarray, photo_files.Upload, photo_files.Url)):
             photos = [photos]
         if not 1 <= len(photos) <= self._settings.max_photos:
@@ -123,7 +176,6 @@ class Classifier:
                 field="photos",
             )
         check_organs(organs, len(photos))
-        question = Question(**asked)
         possible = self._expectation.possible(question)
         factors = self._expectation.factors(question)
         # One after another, so that only one photo's pixels are in memory.
@@ -131,9 +183,9 @@ class Classifier:
             self._look(place, photo, organs[place] if organs else None, question.crops)
             for place, photo in enumerate(photos)
         ]
-        seen = [photo for photo, _ in looks]
-        shares = np.mean([shares for _, shares in looks], axis=0)
-        return answer_of(
+        seen = [look.seen for look in looks]
+        shares = np.mean([look.shares for look in looks], axis=0)
+        answer = answer_of(
             expected(shares, possible, factors),
             self.labels,
             self._ranks,
@@ -142,6 +194,25 @@ class Classifier:
             model=self.folder,
             warnings=[*self._of_small_photos(seen), *_of_the_list(shares, possible)],
         )
+        return answer, looks
+
+    @functools.cached_property
+    def _head(self) -> tuple[Head, ...]:
+        return read_head(self.folder.path / NETWORK)
+
+    def _members(self, name: str, answer: Answer) -> NDArray[np.bool_]:
+        """Which labels belong to a taxon of the answer: ``bool (labels,)``."""
+        listed = {candidate.label.name for candidate in answer.candidates}
+        taxa = {taxon.name for taxon in (*answer.genera, *answer.families)}
+        if name not in listed | taxa:
+            raise ArgumentError(
+                f"taxon must be one that the answer holds ({', '.join(sorted(listed | taxa))}), "
+                f"not {name!r}.",
+                field="taxon",
+            )
+        if name in listed:
+            return np.array([label.name == name for label in self.labels])
+        return np.array([name in (label.genus, label.family) for label in self.labels])
 
     def logits(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raw outputs of the network, before temperature.
@@ -166,10 +237,7 @@ class Classifier:
         """
         return np.asarray(self._run(photos)[1].mean(axis=(1, 2)))
 
-    def _look(
-        self, place: int, source: photo_files.Source, organ: str | None, crops: int
-    ) -> tuple[SeenPhoto, NDArray[np.float64]]:
-        """Read a photo; what is kept of it, and its probabilities ``float64 (labels,)``."""
+    def _look(self, place: int, source: photo_files.Source, organ: str | None, crops: int) -> _Look:
         preprocessing = self.folder.preprocessing
         try:
             photo = photo_files.read(
@@ -178,14 +246,15 @@ class Classifier:
         except PlantClassificationError as error:
             error.field = error.field or f"photos[{place}]"
             raise
-        logits, _ = self._engine(preprocessing.apply(photo.pixels, crops))
+        views = preprocessing.apply(photo.pixels, crops)
+        logits, feature_maps = self._engine(views)
         if not np.isfinite(logits).all():
             raise ModelFolderError(
                 f"{self.folder.path} answers with NaN or infinity; train it anew."
             )
         shares = probabilities(logits, self.folder.temperature).mean(axis=0)
         seen = SeenPhoto(photo.name, photo.width, photo.height, photo.format, photo.sha256, organ)
-        return seen, np.asarray(shares)
+        return _Look(seen, np.asarray(shares), views[0], feature_maps[0])
 
     def _of_small_photos(self, seen: Sequence[SeenPhoto]) -> list[str]:
         return [

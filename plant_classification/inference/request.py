@@ -1,4 +1,4 @@
-"""What is sent to the inference process: one observation to identify."""
+"""What is sent to the inference process."""
 
 from __future__ import annotations
 
@@ -26,3 +26,14 @@ class Request:
     question: Question = dataclasses.field(default_factory=Question)
     model: str | None = None
     checkpoint: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ExplanationRequest(Request):
+    """One observation to identify, and to explain.
+
+    Attributes:
+        taxon: What to explain, or None for the first label.
+    """
+
+    taxon: str | None = None

@@ -21,7 +21,8 @@ from typing import Any
 from plant_classification.errors import DeadlineError, PlantClassificationError, UnavailableError
 from plant_classification.inference.answer import Answer
 from plant_classification.inference.engine import processors
-from plant_classification.inference.request import Request
+from plant_classification.inference.explanation import Explanation
+from plant_classification.inference.request import ExplanationRequest, Request
 from plant_classification.settings import Settings
 
 
@@ -54,6 +55,11 @@ class Supervisor:
         """
         answer: Answer = self._call(request)
         return answer
+
+    def explain(self, request: ExplanationRequest) -> Explanation:
+        """Identify one observation, and explain it; the errors are those of :meth:`identify`."""
+        explanation: Explanation = self._call(request)
+        return explanation
 
     def close(self) -> None:
         """End the child."""

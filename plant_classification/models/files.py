@@ -121,6 +121,23 @@ def new_folder(target: Path) -> Iterator[Path]:
         remove(partial)
 
 
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; one that is there is replaced.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    partial = path.with_name(path.name + PARTIAL)
+    try:
+        partial.write_bytes(content)
+        fsync(partial)
+        partial.replace(path)
+        fsync(path.parent)
+    finally:
+        if partial.is_file():
+            partial.unlink()
+
+
 def fsync(path: Path) -> None:
     """Make a file, or the names in a folder, survive a loss of power."""
     descriptor = os.open(path, os.O_RDONLY)

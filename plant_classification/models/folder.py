@@ -21,13 +21,12 @@ from typing import Any
 from plant_classification.errors import ModelFolderError
 from plant_classification.models.files import (
     PARTIAL,
-    fsync,
     identity,
     new_folder,
     read_plain_file,
     refuse_constant,
-    remove,
     sha256,
+    write_file,
 )
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.taxonomy import Label, read_labels, write_labels
@@ -270,19 +269,13 @@ def recalibrate(
         ModelFolderError: model.json cannot be read or written.
     """
     manifest = folder.path / MANIFEST
-    partial = manifest.with_name(MANIFEST + PARTIAL)
     try:
         values = json.loads(read_plain_file(manifest, MOST_MANIFEST_BYTES))
         values["temperature"] = _positive(temperature)
         values["plausible"] = plausible and plausible.to_dict()
-        partial.write_text(json.dumps(values, indent=2) + "\n", "utf-8")
-        fsync(partial)
-        partial.replace(manifest)
-        fsync(folder.path)
+        write_file(manifest, (json.dumps(values, indent=2) + "\n").encode())
     except (OSError, ValueError) as error:
         raise ModelFolderError(f"{manifest} cannot be written: {error}.") from None
-    finally:
-        remove(partial)
     return read_model_folder(folder.path)
 
 

@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_classification.errors import ArgumentError, TrainingError
+from plant_classification.errors import ArgumentError
+from plant_classification.inference.head import Head, read_head
 from plant_classification.models import ModelFolder
 from plant_classification.models.folder import NETWORK, TRUST
 from plant_classification.taxonomy import Label
-from plant_classification.training.head_replacement import read_head
-from plant_classification.training.linear_head import Head, LabelWeights, fit_head
+from plant_classification.training.linear_head import LabelWeights, fit_head
 from plant_classification.trust.feature_statistics import FeatureStatistics
 
 SHRINKAGE = 0.3
@@ -60,11 +60,17 @@ def read_known(model: ModelFolder) -> Known:
         )
     try:
         statistics = FeatureStatistics.load(model.file(TRUST))
-        head = read_head(model.file(NETWORK))
-    except (ValueError, TrainingError) as fault:
+        head, *more = read_head(model.file(NETWORK))
+    except ValueError as fault:
         raise ArgumentError(
             f"Model {model.name!r} cannot be extended: {fault}", field="extend"
         ) from None
+    if more:
+        raise ArgumentError(
+            f"Model {model.name!r} cannot be extended: a hidden layer stands between its "
+            "features and its labels.",
+            field="extend",
+        )
     if statistics.means.shape != head.kernel.T.shape:
         raise ArgumentError(
             f"Model {model.name!r} cannot be extended: its {TRUST} is that of another network.",

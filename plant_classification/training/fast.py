@@ -14,6 +14,7 @@ from plant_classification.errors import DatasetError
 from plant_classification.evaluation.judged import numbered
 from plant_classification.inference.batch import look
 from plant_classification.inference.engine import Engine
+from plant_classification.inference.head import Head
 from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import Settings
@@ -28,7 +29,6 @@ from plant_classification.training.features import Seen, features_of
 from plant_classification.training.head_replacement import replace_head
 from plant_classification.training.imagenet_base import imagenet_base
 from plant_classification.training.linear_head import (
-    Head,
     LabelWeights,
     blas_on,
     choose_shrinkage,

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from plant_classification.errors import TrainingError
+from plant_classification.inference.head import Head
 from plant_classification.models import ModelFolder
 from plant_classification.models.folder import KERAS_WEIGHTS, NETWORK, NETWORK_WEIGHTS
 from plant_classification.openvino import core, import_openvino, save_network
-from plant_classification.training.linear_head import Head
 
 KERAS_LAYERS = "layers"
 KERAS_HEAD = "dense"
@@ -53,41 +51,6 @@ def replace_head(base: ModelFolder, head: Head, made: Path) -> tuple[Path, Path 
         return network, None
     weights = made / KERAS_WEIGHTS
     return network, weights if _rewrite(base.file(KERAS_WEIGHTS), weights, head) else None
-
-
-def read_head(network: Path) -> Head:
-    """The last layer of a network of ours.
-
-    Args:
-        network: network.xml, its .bin beside it.
-
-    Raises:
-        TrainingError: Its logits are not a matrix times the mean of its last feature map.
-    """
-    model = core().read_model(network)
-    add = model.output("logits").node.input_value(0).get_node()
-    try:
-        product, bias = (port.get_node() for port in add.input_values())
-        mean, kernel = (port.get_node() for port in product.input_values())
-        kinds = [node.get_type_name() for node in (add, product, mean)]
-        is_turned = product.get_attributes()["transpose_b"]
-        found = Head(
-            _constant(kernel).T if is_turned else _constant(kernel), _constant(bias).reshape(-1)
-        )
-    except (ValueError, KeyError, AttributeError, RuntimeError):
-        kinds = []
-    channels = model.output("features").get_partial_shape()[-1].get_length()
-    if kinds != ["Add", "MatMul", "ReduceMean"] or len(found.kernel) != channels:
-        raise TrainingError(
-            f"{network}: the logits are no linear function of the mean of the features."
-        )
-    return Head(np.ascontiguousarray(found.kernel), found.bias)
-
-
-def _constant(node: Any) -> NDArray[np.float32]:
-    if node.get_type_name() == "Convert":  # kept as float16
-        node = node.input_value(0).get_node()
-    return np.asarray(node.get_data(), np.float32)
 
 
 def _with_head(network: Path, head: Head) -> Any:

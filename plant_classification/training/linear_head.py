@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from plant_classification.data.splitting import folds
 from plant_classification.inference.engine import processors
+from plant_classification.inference.head import Head
 from plant_classification.training.whitening import Spread
 from plant_classification.trust.calibration import fit_temperature, probabilities
 
@@ -70,23 +71,6 @@ class LabelWeights:
         if balanced:
             weights = np.float32(counts.sum() / (np.count_nonzero(counts) * there))
         return cls(weights, np.float32(adjustment * np.log(there / max(1, counts.sum()))))
-
-
-@dataclasses.dataclass(frozen=True)
-class Head:
-    """The logits of features: ``features @ kernel + bias``.
-
-    Attributes:
-        kernel: ``float32 (D, L)``.
-        bias: ``float32 (L,)``.
-    """
-
-    kernel: NDArray[np.float32]
-    bias: NDArray[np.float32]
-
-    def __call__(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Logits ``float32 (N, L)`` of features ``(N, D)``."""
-        return np.asarray(features.astype(np.float32) @ self.kernel + self.bias)
 
 
 def blas_on(count: int | None) -> contextlib.AbstractContextManager[Any]:

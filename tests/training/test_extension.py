@@ -15,6 +15,7 @@ from tiny_network import CHANNELS, write_tiny_model
 
 from plant_classification import Classifier
 from plant_classification.errors import ArgumentError
+from plant_classification.inference.head import Head
 from plant_classification.models import ModelFolder, read_model_folder, write_model_folder
 from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS, TRUST
 from plant_classification.settings import Settings, load_settings
@@ -29,7 +30,7 @@ from plant_classification.training.extension import (
     joined_labels,
     read_known,
 )
-from plant_classification.training.linear_head import Head, LabelWeights, fit_head
+from plant_classification.training.linear_head import LabelWeights, fit_head
 from plant_classification.trust.feature_statistics import FeatureStatistics
 
 DIMENSIONS, OLD, NEW = 40, 6, 3

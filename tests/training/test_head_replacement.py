@@ -13,14 +13,14 @@ import pytest
 from numpy.typing import NDArray
 
 from plant_classification import Classifier
-from plant_classification.errors import ModelFolderError, TrainingError
+from plant_classification.errors import ModelFolderError
 from plant_classification.inference.engine import Engine
+from plant_classification.inference.head import Head, read_head
 from plant_classification.models import ModelFolder, write_model_folder
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.models.folder import KERAS_WEIGHTS, NETWORK, NETWORK_WEIGHTS
 from plant_classification.openvino import core, import_openvino
-from plant_classification.training.head_replacement import read_head, replace_head
-from plant_classification.training.linear_head import Head
+from plant_classification.training.head_replacement import replace_head
 
 LABELS, CHANNELS = 5, 1280
 STARTER = Classifier.load().folder
@@ -109,25 +109,47 @@ def test_what_was_kept_as_float16_stays_so(
 
 def test_a_head_is_read_as_it_was_written(tmp_path: Path, head: Head) -> None:
     network, _ = replace_head(in_float32(tmp_path), head, tmp_path)
-    found = read_head(network)
+    (found,) = read_head(network)
     np.testing.assert_array_equal(found.kernel, head.kernel)
     np.testing.assert_array_equal(found.bias, head.bias)
 
 
 def test_the_starters_head_is_read(pixels: NDArray[np.uint8]) -> None:
     logits, means = outputs(STARTER.path / NETWORK, pixels)
-    np.testing.assert_allclose(read_head(STARTER.path / NETWORK)(means), logits, atol=1e-4)
+    (found,) = read_head(STARTER.path / NETWORK)
+    np.testing.assert_allclose(found(means), logits, atol=1e-4)
 
 
 def test_a_network_with_a_hidden_layer_gets_a_plain_head(
     tmp_path: Path, head: Head, pixels: NDArray[np.uint8]
 ) -> None:
     base = base_of(tmp_path, hide, half=True)
-    with pytest.raises(TrainingError, match="no linear function of the mean"):
+    with pytest.raises(ValueError, match="no function of the mean of the features"):
         read_head(base.path / NETWORK)
     network, _ = replace_head(base, head, tmp_path)
     logits, means = outputs(network, pixels)
     np.testing.assert_allclose(logits, head(means), atol=0.05)
+
+
+def test_a_hidden_dense_layer_is_read(tmp_path: Path, pixels: NDArray[np.uint8]) -> None:
+    base = base_of(tmp_path, hide_dense, half=True)
+    first, last = read_head(base.path / NETWORK)
+    logits, means = outputs(base.path / NETWORK, pixels)
+    np.testing.assert_allclose(last(np.maximum(first(means), 0)), logits, atol=0.05)
+
+
+def hide_dense(network: Any) -> None:
+    """Put a dense layer with ReLU after the mean, as the old service's networks have one."""
+    operations = import_openvino().opset13
+    random = np.random.default_rng(8)
+    product = network.output("logits").node.input_value(0).get_node().input_value(0).get_node()
+    mean = product.input_value(0)
+    width = mean.get_partial_shape()[-1].get_length()
+    kernel = np.float32(random.normal(size=(width, width)) / width**0.5)
+    bias = np.float32(random.normal(size=(1, width)))
+    hidden = operations.matmul(mean, operations.constant(kernel), False, False)
+    hidden = operations.relu(operations.add(hidden, operations.constant(bias)))
+    product.input(0).replace_source_output(hidden.output(0))
 
 
 def hide(network: Any) -> None:

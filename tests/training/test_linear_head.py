@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
+from plant_classification.inference.head import Head
 from plant_classification.training.linear_head import (
     SHRINKAGES,
-    Head,
     LabelWeights,
     _descend,
     choose_shrinkage,
