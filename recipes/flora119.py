@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
+import itertools
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -36,25 +37,36 @@ def of_both(records: Records, source: str, other: str) -> NDArray[np.bool_]:
     return np.asarray(is_of_both)
 
 
-def write_fold(target: Path, parts: int, is_left_out: NDArray[np.bool_] | None = None) -> None:
+def write_fold(
+    target: Path,
+    parts: int,
+    is_left_out: NDArray[np.bool_] | None = None,
+    unknown: Collection[str] = (),
+) -> None:
     """Write split files: train.txt but for a fold, and the fold as val.txt.
 
     Args:
         target: The folder to write; the photos are a link in it.
         parts: Folds that train.txt is parted into; one of them is held back.
         is_left_out: Which photos of train.txt are left out of both.
+        unknown: Names of labels that are left out with all their photos; the others close up.
     """
     dataset = read()
     records = dataset.splits[TRAIN]
     is_held = folds(records.labels, kept_together(records, load_settings()), parts, SEED) == 0
     is_used = np.ones(len(records), np.bool_) if is_left_out is None else ~is_left_out
+    is_known = np.array([label.name not in unknown for label in dataset.labels])
+    numbers = np.cumsum(is_known) - 1
+    is_used &= is_known[records.labels]
     target.mkdir(parents=True)
-    for name in ("classes.txt", "labels.csv"):
-        shutil.copy(dataset.folder / name, target)
+    for name, header in (("classes.txt", 0), ("labels.csv", 1)):
+        lines = (dataset.folder / name).read_text("utf-8").splitlines()
+        kept = [*lines[:header], *itertools.compress(lines[header:], is_known)]
+        (target / name).write_text("\n".join(kept) + "\n", "utf-8")
     (target / "photos").symlink_to(dataset.folder / "photos")
     for split, chosen in ((TRAIN, is_used & ~is_held), (VALIDATION, is_used & is_held)):
         lines = [
-            f"{path}\t{label}"
+            f"{path}\t{numbers[label]}"
             for path, label, taken in zip(records.paths, records.labels, chosen, strict=True)
             if taken
         ]

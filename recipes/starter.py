@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -243,11 +243,16 @@ def what_was(name: str, work: Path, command: str) -> dict[str, Any]:
     return found
 
 
-def trained(work: Path, parts: int, is_left_out: NDArray[np.bool_] | None) -> Networks:
+def trained(
+    work: Path,
+    parts: int,
+    is_left_out: NDArray[np.bool_] | None,
+    unknown: Collection[str] = (),
+) -> Networks:
     """All networks, trained on what is left of train.txt; what was done already is kept."""
     data = work / "data"
     if not data.exists():
-        flora119.write_fold(data, parts, is_left_out)
+        flora119.write_fold(data, parts, is_left_out, unknown)
     settings = dataclasses.replace(
         load_settings(), models_dir=work / "models", trainings_dir=work / "trainings"
     )
