@@ -119,7 +119,6 @@ def whole_identify(folder: Path) -> Figure:
         architecture="xception",
         preprocessing=rule,
         labels=[label_of(f"Genus{chr(97 + i % 26)} species{'x' * (i // 26)}") for i in range(1000)],
-        temperature=1.0,
         training={},
         metrics={},
         files={NETWORK: folder / "xception.xml", NETWORK_WEIGHTS: folder / "xception.bin"},

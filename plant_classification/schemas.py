@@ -59,8 +59,8 @@ def predict_arguments() -> dict[str, fields.Field]:
             metadata={
                 "description": f"What each photo shows: {', '.join(ORGANS)}; one for each photo, "
                 "in the order of the photos. Repeat the argument for each (on the AI4OS page: "
-                "in double quotes, parted by commas). It is kept in the answer, and does not "
-                "change it yet. Default: not said."
+                "in double quotes, parted by commas). It counts where the model has learned how "
+                "much photos of an organ say. Default: not said."
             },
         ),
         "model": fields.Str(
@@ -95,7 +95,7 @@ def predict_arguments() -> dict[str, fields.Field]:
             load_default=1,
             validate=validate.OneOf(CROP_COUNTS),
             metadata={
-                "description": "Parts of each photo that are looked at and averaged: 1, 5 (middle "
+                "description": "Parts of each photo that are looked at together: 1, 5 (middle "
                 "and corners) or 10 (these and their mirror images). More take longer. Default: 1."
             },
         ),

@@ -38,12 +38,7 @@ from plant_classification.settings import load_settings
 from plant_classification.training import run
 from plant_classification.training.config import load_training_config
 from plant_classification.training.progress import Progress
-from plant_classification.trust import (
-    PlausibleRule,
-    fit_plausible,
-    fit_temperature,
-    probabilities,
-)
+from plant_classification.trust import TrustRules, fit_temperature, fit_trust, probabilities
 from plant_classification.trust.feature_statistics import FeatureStatistics
 from recipes import averaging, export, flora119, starter_card
 
@@ -132,17 +127,15 @@ class Chosen:
 
     Attributes:
         crop_fraction: Of the crop in serving.
-        temperature: Divisor of the logits.
+        trust: What it taught of the worth of answers, as model.json has it.
         fold_top1: Share of the fold that was right with them, in [0, 1].
         fold_log_loss: Mean of minus the natural logarithm of the right label's probability.
-        plausible: Which labels are plausible, as model.json has it.
     """
 
     crop_fraction: float
-    temperature: float
     fold_top1: float
     fold_log_loss: float
-    plausible: Mapping[str, Any]
+    trust: Mapping[str, Any]
 
     @classmethod
     def read(cls, work: Path) -> Chosen:
@@ -321,12 +314,10 @@ def best_crop(network: Path, rule: Preprocessing, held: Records) -> Chosen:
 
     def tried(fraction: float) -> Chosen:
         logits = seen(network, dataclasses.replace(rule, crop_fraction=fraction), held).logits
-        temperature = fit_temperature(logits, held.labels)
-        loss = log_loss(logits, held.labels, temperature)
+        trust = fit_trust(logits, held.labels)
+        loss = log_loss(logits, held.labels, trust.temperature)
         click.echo(f"crop {fraction}: {accuracy(logits, held):.1%}, log-loss {loss:.3f}")
-        right = probabilities(logits, temperature)[np.arange(len(held)), held.labels]
-        plausible = fit_plausible(right, logits.argmax(axis=1) == held.labels)
-        return Chosen(fraction, temperature, accuracy(logits, held), loss, plausible.to_dict())
+        return Chosen(fraction, accuracy(logits, held), loss, trust.to_dict())
 
     return min(map(tried, CROP_FRACTIONS), key=lambda chosen: chosen.fold_log_loss)
 
@@ -361,8 +352,7 @@ def write_starter(
         "architecture": networks.probe.architecture,
         "preprocessing": rule,
         "labels": networks.probe.labels(),
-        "temperature": chosen.temperature,
-        "plausible": PlausibleRule.from_dict(chosen.plausible),
+        "trust": TrustRules.from_dict(chosen.trust),
         "training": {
             "recipe": "recipes/starter.py",
             "share_of_tuned": SHARE,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from tiny_network import write_tiny_model
 
@@ -23,7 +24,7 @@ from plant_classification.errors import ArgumentError, ModelFolderError, Unknown
 from plant_classification.inference.engine import choose_precision
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.settings import load_settings
-from plant_classification.trust import PlausibleRule
+from plant_classification.trust import PlausibleRule, of_photos
 
 
 @pytest.fixture(scope="module")
@@ -118,17 +119,19 @@ def test_crops_are_deterministic(starter: Classifier, flower: Path, crops: int) 
     assert first.candidates[0].label.genus == "Dahlia"
 
 
-def test_the_photos_of_an_observation_are_averaged(
+def test_the_photos_of_an_observation_are_put_together(
     starter: Classifier, flower: Path, china: Path
 ) -> None:
-    everything = len(starter.labels)
+    def shares(photos: list[Path]) -> NDArray[np.float64]:
+        answer = starter.identify(photos, top_k=len(starter.labels))
+        named = {c.label.name: c.probability for c in answer.candidates}
+        return np.array([named[label.name] for label in starter.labels])
 
-    def shares(photos: list[Any]) -> dict[str, float]:
-        answer = starter.identify(photos, top_k=everything)
-        return {c.label.name: c.probability for c in answer.candidates}
-
-    together, one, other = shares([flower, china]), shares([flower]), shares([china])
-    assert together == pytest.approx({name: (one[name] + other[name]) / 2 for name in one})
+    one, other = shares([flower]), shares([china])
+    together = of_photos(np.stack([one, other]))
+    np.testing.assert_allclose(shares([flower, china]), together, atol=1e-12)
+    np.testing.assert_allclose(shares([china, flower]), together, atol=1e-12)
+    assert shares([flower, flower]).max() > one.max()
 
 
 def test_probabilities_sum_to_one_over_all_labels_and_ranks(

@@ -60,16 +60,16 @@ def test_the_temperature_of_served_answers_is_the_best_and_sets_are_promised(
     result = run("tiny", data)
     assert result.exit_code == 0, result.output
     after = read_model_folder(model)
-    assert after.temperature != before.temperature == 1
+    assert after.trust.temperature != before.trust.temperature == 1
     assert after.version != before.version
-    assert after.plausible is not None
-    assert after.plausible.coverages[-1] == 0.98
+    assert after.trust.plausible is not None
+    assert after.trust.plausible.coverages[-1] == 0.98
     found = log_loss(model, data)
     assert found < loss
     assert f"the log-loss was {loss:.3f} and is {found:.3f}" in result.stdout
     for other in (0.8, 1.25):
         manifest = json.loads((model / "model.json").read_text())
-        manifest["temperature"] = other * after.temperature
+        manifest["temperature"] = other * after.trust.temperature
         (model / "model.json").write_text(json.dumps(manifest))
         # The prior keeps a temperature of few photos a little nearer to one.
         assert log_loss(model, data) > found - 0.01
@@ -94,7 +94,7 @@ def test_what_cannot_be_calibrated_is_a_sentence(run: Run, data: Path, tmp_path:
     strange = draw_plants(tmp_path / "strange", species=3)
     said = str(run("tiny", strange).exception)
     assert said.startswith("No photo can be judged. Photos of names that the model does not know")
-    assert read_model_folder(tmp_path / "models/tiny").temperature == 1
+    assert read_model_folder(tmp_path / "models/tiny").trust.temperature == 1
 
 
 def test_a_model_of_the_old_service_must_be_imported_first(

@@ -64,7 +64,7 @@ def test_it_answers_as_the_network_did_in_keras_2(
     rule = classifier.folder.preprocessing
     inputs = np.concatenate([rule.normalize(rule.apply(photo)) for photo in photos])
     expected = made[1].predict_on_batch(inputs)
-    found = probabilities(classifier.logits(photos), classifier.folder.temperature)
+    found = probabilities(classifier.logits(photos), classifier.folder.trust.temperature)
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 

@@ -22,6 +22,7 @@ from plant_classification.models import (
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.taxonomy import label_of
+from plant_classification.trust import TrustRules
 
 LABELS = (label_of("Bellis perennis", "Asteraceae"), label_of("Rosa sp.", "Rosaceae"))
 
@@ -36,7 +37,7 @@ def write(path: Path, **changes: Any) -> None:
         "architecture": "xception",
         "preprocessing": Preprocessing(299, "stretch"),
         "labels": LABELS,
-        "temperature": 1.5,
+        "trust": TrustRules(1.5),
         "training": {"epochs": 8},
         "metrics": {"val": {"top_1": 0.9}},
         "files": {name: sources / name for name in ("network.xml", "network.bin")},
@@ -59,7 +60,7 @@ def date(path: Path, when: datetime) -> None:
 def test_a_folder_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     write(tmp_path / "mine")
     model = read_model_folder(tmp_path / "mine")
-    assert (model.name, model.architecture, model.temperature) == ("mine", "xception", 1.5)
+    assert (model.name, model.architecture, model.trust.temperature) == ("mine", "xception", 1.5)
     assert model.preprocessing == Preprocessing(299, "stretch")
     assert model.labels() == LABELS
     assert model.label_count == 2
@@ -73,7 +74,7 @@ def test_a_folder_that_is_there_is_never_written_over(tmp_path: Path) -> None:
     write(tmp_path / "mine")
     version = read_model_folder(tmp_path / "mine").version
     with pytest.raises(ModelFolderError, match="mine is there already"):
-        write(tmp_path / "mine", temperature=2.0)
+        write(tmp_path / "mine", trust=TrustRules(2.0))
     assert read_model_folder(tmp_path / "mine").version == version
 
 
@@ -82,7 +83,6 @@ def test_a_folder_that_is_there_is_never_written_over(tmp_path: Path) -> None:
     [
         {"files": {"network.xml": Path("/nowhere"), "network.bin": Path("/nowhere")}},
         {"files": {}},
-        {"temperature": 0.0},
         {"training": {"object": object()}},
     ],
 )
@@ -123,7 +123,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     [
         ({"format": 2}, "of format 2; this version reads format 1"),
         ({"created": "yesterday"}, "cannot be used"),
-        ({"temperature": 0}, "the temperature must be above 0"),
+        ({"temperature": 0}, "temperature must be a number above 0"),
         ({"labels": 3}, "holds 2 labels, and model.json says 3"),
         ({"preprocessing": {"size": 0}}, "lacks the field|cannot be used"),
         ({"preprocessing": rule(size=10**9)}, "size must be a whole number from 1 to 4096"),

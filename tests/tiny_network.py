@@ -11,7 +11,7 @@ from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
 from plant_classification.openvino import import_openvino, save_network
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.taxonomy import label_of
-from plant_classification.trust import PlausibleRule
+from plant_classification.trust import PlausibleRule, TrustRules
 
 SIZE, CHANNELS = 32, 24
 RULE = Preprocessing(SIZE)
@@ -46,8 +46,7 @@ def write_tiny_model(
         architecture="mobilenet",
         preprocessing=RULE,
         labels=LABELS,
-        temperature=1.0,
-        plausible=plausible,
+        trust=TrustRules(plausible=plausible),
         training={},
         metrics={},
         files={name: made / name for name in (NETWORK, NETWORK_WEIGHTS)},

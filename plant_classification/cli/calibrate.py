@@ -57,14 +57,14 @@ def calibrate(name: str, data: Path, models_dir: Path | None, split: str | None)
         )
     before, after = found.before, found.after
     click.echo(
-        f"{model.name}: temperature {model.temperature:.3f} before, "
-        f"{found.model.temperature:.3f} now, by {after.photos:,} photos."
+        f"{model.name}: temperature {model.trust.temperature:.3f} before, "
+        f"{found.model.trust.temperature:.3f} now, by {after.photos:,} photos."
     )
     click.echo(
         f"On these, the log-loss was {before.log_loss:.3f} and is {after.log_loss:.3f}; the "
         f"calibration error was {before.ece:.1%} and is {after.ece:.1%}."
     )
-    rule = found.model.plausible
+    rule = found.model.trust.plausible
     if rule and rule.coverages:
         click.echo(f"Its plausible sets promise a coverage of up to {rule.coverages[-1]:.1%}.")
     for note in found.notes:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from plant_classification.evaluation.metrics import Predictions
 from plant_classification.taxonomy import Label
-from plant_classification.trust import PlausibleRule, fit_plausible
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,12 +61,6 @@ def taken(predictions: Predictions, rows: NDArray[np.intp] | NDArray[np.bool_]) 
         if isinstance(column := getattr(predictions, field.name), np.ndarray)
     }
     return dataclasses.replace(predictions, **columns)
-
-
-def plausible_rule(predictions: Predictions) -> PlausibleRule | None:
-    """Which labels are plausible, by these photos; None where their probabilities are unknown."""
-    right = predictions.right_probability
-    return None if right is None else fit_plausible(right, predictions.right)
 
 
 def numbered(texts: Sequence[str | None], count: int) -> NDArray[np.int64]:

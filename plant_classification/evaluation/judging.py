@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from plant_classification.data import TEST, TRAIN, VALIDATION, Dataset, Records
 from plant_classification.errors import DatasetError
-from plant_classification.evaluation.judged import Judged, Sets, numbered, plausible_rule
+from plant_classification.evaluation.judged import Judged, Sets, numbered
 from plant_classification.evaluation.metrics import BLOCK, Figures, figures_of, judge
 from plant_classification.inference.batch import Tell, look, look_at_views
 from plant_classification.inference.engine import Engine
@@ -19,11 +19,7 @@ from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS, recalib
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
 from plant_classification.taxonomy.synonyms import accepted_names, first_places
-from plant_classification.trust import (
-    fit_temperature,
-    plausible_sets,
-    probabilities,
-)
+from plant_classification.trust import TrustRules, fit_trust, plausible_sets, probabilities
 
 MOST_NAMED = 10
 COVERAGES = (0.8, 0.9, 0.95)
@@ -121,7 +117,7 @@ def calibrate_model(
     settings: Settings,
     tell: Tell = lambda _done, _total: None,
 ) -> Calibrated:
-    """Fit temperature and plausible sets of a model, and write them into its folder.
+    """Fit the rules of trust of a model, and write them into its folder.
 
     Args:
         model: The model folder.
@@ -141,26 +137,27 @@ def calibrate_model(
     if not looks.readable.any():
         raise DatasetError(" ".join(["No photo can be judged.", *known.notes]))
     logits, truth = looks.logits[looks.readable], known.truth[can_be_known[looks.readable]]
-    temperature = fit_temperature(logits, truth)
-    after = judge(logits, truth, temperature)
-    return Calibrated(
-        recalibrate(model, temperature, plausible_rule(after)),
-        figures_of(judge(logits, truth, model.temperature), model.labels()),
-        figures_of(after, model.labels()),
-        known.notes,
-    )
+    organs = chosen.take(np.flatnonzero(looks.readable)).organs
+    rules = fit_trust(logits, truth, organs)
+
+    def figures(trust: TrustRules) -> Figures:
+        served = trust.weighted(logits, organs)
+        return figures_of(judge(served, truth, trust.temperature), model.labels())
+
+    return Calibrated(recalibrate(model, rules), figures(model.trust), figures(rules), known.notes)
 
 
 def _sets(
     model: ModelFolder, logits: NDArray[np.float32], truth: NDArray[np.int64]
 ) -> dict[float, Sets]:
     """The plausible sets at each coverage that the model promises."""
-    if model.plausible is None:
+    rule = model.trust.plausible
+    if rule is None:
         return {}
     thresholds = {
         coverage: threshold
         for coverage in COVERAGES
-        if (threshold := model.plausible.threshold(coverage)) is not None
+        if (threshold := rule.threshold(coverage)) is not None
     }
     holds = {coverage: np.zeros(len(truth), np.bool_) for coverage in thresholds}
     sizes = {coverage: np.zeros(len(truth), np.int64) for coverage in thresholds}
@@ -184,12 +181,12 @@ def _looked(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Calibrated logits ``(N, labels)``, and which photos can be read."""
     rule, engine = model.preprocessing, _engine(model, settings)
-    sums = np.zeros((len(records), engine.label_count), np.float32)
+    means = np.zeros((len(records), engine.label_count), np.float32)
 
     def take(
         index: int, _view: int, logits: NDArray[np.float32], _features: NDArray[np.float32]
     ) -> None:
-        np.add.at(sums[index], merged, np.float32(probabilities(logits, model.temperature) / crops))
+        means[index] += logits / np.float32(crops)
 
     faults = look_at_views(
         engine,
@@ -203,7 +200,13 @@ def _looked(
     )
     readable = np.ones(len(records), np.bool_)
     readable[[index for index, _ in faults]] = False
-    return np.log(np.maximum(sums, np.finfo(np.float32).tiny)), readable
+    means = np.float32(model.trust.weighted(means, records.organs) / model.trust.temperature)
+    if len(np.unique(merged)) < len(merged):
+        for row in means:
+            shares = np.zeros(len(merged))
+            np.add.at(shares, merged, probabilities(row))
+            row[:] = np.log(np.maximum(shares, np.finfo(np.float32).tiny))
+    return means, readable
 
 
 def _engine(model: ModelFolder, settings: Settings) -> Engine:

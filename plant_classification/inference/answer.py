@@ -171,7 +171,8 @@ def _plausible(
     model: ModelFolder,
     coverage: float,
 ) -> PlausibleSet | None:
-    threshold = model.plausible.threshold(coverage) if model.plausible else None
+    rule = model.trust.plausible
+    threshold = rule.threshold(coverage) if rule else None
     if threshold is None:
         return None
     inside = plausible_sets(probabilities, threshold) & (probabilities > 0)

@@ -32,7 +32,7 @@ from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
 from plant_classification.question import Question, check_organs
 from plant_classification.settings import Settings, load_settings
 from plant_classification.taxonomy import ranks_of
-from plant_classification.trust import expected, probabilities
+from plant_classification.trust import expected, of_photos, of_views
 from plant_classification.trust.saliency import activation_map
 
 DOUBTFUL_LIST = 0.1
@@ -117,12 +117,14 @@ class Classifier:
     ) -> Answer:
         """Name the plant in the photos of one observation.
 
-        The probabilities of the photos, and of the crops of each, are averaged.
+        Photos of one plant, and crops of one photo, are put together by the mean of the logarithms
+        of their probabilities (``trust.combination``).
 
         Args:
             photos: One to five: paths, bytes, addresses (``https:`` or ``data:``) or arrays
                 ``uint8 (H, W, 3)`` RGB; one alone may stand without a list.
-            organs: For each photo one of ``ORGANS``; kept in the answer.
+            organs: For each photo one of ``ORGANS``; they count where the model has learned how
+                much photos of an organ say.
             asked: What is asked of them: the fields of :class:`Question`, such as ``top_k=10`` or
                 ``species_list=Path("garden.txt")``.
 
@@ -184,7 +186,7 @@ class Classifier:
             for place, photo in enumerate(photos)
         ]
         seen = [look.seen for look in looks]
-        shares = np.mean([look.shares for look in looks], axis=0)
+        shares = of_photos(np.stack([look.shares for look in looks]))
         answer = answer_of(
             expected(shares, possible, factors),
             self.labels,
@@ -252,9 +254,10 @@ class Classifier:
             raise ModelFolderError(
                 f"{self.folder.path} answers with NaN or infinity; train it anew."
             )
-        shares = probabilities(logits, self.folder.temperature).mean(axis=0)
+        trust = self.folder.trust
+        shares = of_views(logits, trust.temperature, trust.organ_weight(organ))
         seen = SeenPhoto(photo.name, photo.width, photo.height, photo.format, photo.sha256, organ)
-        return _Look(seen, np.asarray(shares), views[0], feature_maps[0])
+        return _Look(seen, shares, views[0], feature_maps[0])
 
     def _of_small_photos(self, seen: Sequence[SeenPhoto]) -> list[str]:
         return [

@@ -300,7 +300,6 @@ def _convert(
             architecture=model.architecture,
             preprocessing=model.preprocessing,
             labels=labels,
-            temperature=1.0,
             training={**model.training, "imported_from": "imgclas", "checkpoint": model.checkpoint},
             metrics=model.metrics,
             files={NETWORK: xml, NETWORK_WEIGHTS: xml.with_name(NETWORK_WEIGHTS)},

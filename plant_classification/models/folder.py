@@ -30,7 +30,7 @@ from plant_classification.models.files import (
 )
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.taxonomy import Label, read_labels, write_labels
-from plant_classification.trust import PlausibleRule
+from plant_classification.trust import TrustRules
 
 FORMAT = 1
 MANIFEST = "model.json"
@@ -65,8 +65,7 @@ class ModelFolder:
         architecture: Name in the registry of ``networks``.
         preprocessing: How the network wants its photos.
         label_count: Number of labels, the network's outputs.
-        temperature: Divisor of the logits that calibrates them (Guo et al. 2017); 1 is none.
-        plausible: Which labels are plausible, or None where that was not fitted.
+        trust: What held-back photos taught of the worth of its answers.
         training: How it was trained, in words and numbers.
         metrics: Figures in [0, 1], by the name of the data that they were measured on.
         files: Every other file, by name.
@@ -79,8 +78,7 @@ class ModelFolder:
     architecture: str
     preprocessing: Preprocessing
     label_count: int
-    temperature: float
-    plausible: PlausibleRule | None
+    trust: TrustRules
     training: Mapping[str, Any] = dataclasses.field(compare=False)
     metrics: Mapping[str, Any] = dataclasses.field(compare=False)
     files: Mapping[str, FileEntry] = dataclasses.field(compare=False)
@@ -172,8 +170,7 @@ def _read_unchanged(path: Path, *_identity: int) -> ModelFolder:
             architecture=str(values["architecture"]),
             preprocessing=Preprocessing.from_dict(values["preprocessing"]),
             label_count=int(values["labels"]),
-            temperature=_positive(values["temperature"]),
-            plausible=PlausibleRule.from_dict(rule) if (rule := values.get("plausible")) else None,
+            trust=TrustRules.from_dict(values),
             training=dict(values["training"]),
             metrics=dict(values["metrics"]),
             files={name: FileEntry(**entry) for name, entry in values["files"].items()},
@@ -191,11 +188,10 @@ def write_model_folder(
     architecture: str,
     preprocessing: Preprocessing,
     labels: Sequence[Label],
-    temperature: float,
     training: Mapping[str, Any],
     metrics: Mapping[str, Any],
     files: Mapping[str, Path],
-    plausible: PlausibleRule | None = None,
+    trust: TrustRules | None = None,
     created: datetime | None = None,
 ) -> ModelFolder:
     """Write a model folder, whole or not at all; its name is the model's.
@@ -205,12 +201,11 @@ def write_model_folder(
         architecture: Name in the registry of ``networks``.
         preprocessing: The rule that training's validation used.
         labels: In the order of the network's outputs.
-        temperature: Divisor of the logits, above 0.
         training: How it was trained; must go into JSON.
         metrics: Figures in [0, 1] by data set; must go into JSON.
         files: Names in the folder and where each is now; network.xml and network.bin must be
             among them.
-        plausible: Which labels are plausible, where that was fitted.
+        trust: What held-back photos taught, where there were some.
         created: When training ended, with its time zone; now where not given.
 
     Raises:
@@ -236,8 +231,7 @@ def write_model_folder(
             "architecture": architecture,
             "preprocessing": preprocessing.to_dict(),
             "labels": len(labels),
-            "temperature": _positive(temperature),
-            "plausible": plausible and plausible.to_dict(),
+            **(trust or TrustRules()).to_dict(),
             "training": training,
             "metrics": metrics,
             "files": entries,
@@ -252,15 +246,12 @@ def write_model_folder(
     return read_model_folder(path)
 
 
-def recalibrate(
-    folder: ModelFolder, temperature: float, plausible: PlausibleRule | None
-) -> ModelFolder:
-    """Write another temperature and other plausible sets into model.json, at once or not at all.
+def recalibrate(folder: ModelFolder, trust: TrustRules) -> ModelFolder:
+    """Write other rules of trust into model.json, at once or not at all.
 
     Args:
         folder: A model folder; all else of it stays.
-        temperature: Divisor of the logits, above 0.
-        plausible: Which labels are plausible, or None.
+        trust: The rules.
 
     Returns:
         The same model, of another version.
@@ -271,8 +262,7 @@ def recalibrate(
     manifest = folder.path / MANIFEST
     try:
         values = json.loads(read_plain_file(manifest, MOST_MANIFEST_BYTES))
-        values["temperature"] = _positive(temperature)
-        values["plausible"] = plausible and plausible.to_dict()
+        values |= trust.to_dict()
         write_file(manifest, (json.dumps(values, indent=2) + "\n").encode())
     except (OSError, ValueError) as error:
         raise ModelFolderError(f"{manifest} cannot be written: {error}.") from None
@@ -307,10 +297,3 @@ def _check_complete(folder: ModelFolder) -> None:
                 f"{path} is missing, or not of the {entry.bytes} bytes that {MANIFEST} says; "
                 "if the model is being copied, wait, else copy it again."
             )
-
-
-def _positive(value: Any) -> float:
-    number = float(value)
-    if not 0 < number < float("inf"):
-        raise ValueError(f"the temperature must be above 0, not {value}")
-    return number

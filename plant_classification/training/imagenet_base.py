@@ -57,7 +57,6 @@ def _made(start: Start, target: Path) -> ModelFolder:
             architecture=start.architecture,
             preprocessing=start.preprocessing,
             labels=NO_LABEL,
-            temperature=1.0,
             training={"init": start.words},
             metrics={},
             files={

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from plant_classification.data import TEST, TRAIN, VALIDATION, Dataset, Records
-from plant_classification.evaluation.judged import plausible_rule
 from plant_classification.evaluation.metrics import Figures, Predictions, figures_of, judge
 from plant_classification.evaluation.training_report import TrainingReport, write_report
 from plant_classification.inference.batch import look, look_at_views
@@ -31,7 +30,7 @@ from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
 from plant_classification.training.config import TrainingConfig
 from plant_classification.training.progress import EpochFigures, Observer, Progress
-from plant_classification.trust import fit_temperature
+from plant_classification.trust import TrustRules, fit_trust
 from plant_classification.trust.feature_statistics import FeatureStatistics
 
 PHOTOS_DESCRIBED = 20_000
@@ -71,7 +70,7 @@ class _Judged:
     """Photos of a split through the served path."""
 
     records: Records
-    temperature: float
+    trust: TrustRules
     predictions: Predictions
 
 
@@ -106,7 +105,7 @@ def publish(
     ours = _indices(dataset.labels, trained.labels)
     unreadable = list(trained.unreadable)
 
-    def judged(split: str, temperature: float | None = None) -> _Judged | None:
+    def judged(split: str, trust: TrustRules | None = None) -> _Judged | None:
         records = dataset.splits.get(split)
         if not records:
             return None
@@ -117,12 +116,13 @@ def publish(
             return None
         logits = looks.logits if looks.readable.all() else looks.logits[looks.readable]
         truth = ours[seen.labels]
-        divisor = temperature or fit_temperature(logits, truth)
-        return _Judged(seen, divisor, judge(logits, truth, divisor))
+        rules = trust or fit_trust(logits, truth, seen.organs)
+        served = rules.weighted(logits, seen.organs)
+        return _Judged(seen, rules, judge(served, truth, rules.temperature))
 
     validation = judged(VALIDATION)
-    temperature = validation.temperature if validation else 1.0
-    test = judged(TEST, temperature)
+    trust = validation.trust if validation else TrustRules()
+    test = judged(TEST, trust)
     statistics = trained.statistics or _statistics(trained, dataset, engine, settings, observe)
     observe(Progress("exporting"))
     figures = {
@@ -143,7 +143,7 @@ def publish(
             ours[dataset.splits[TRAIN].labels], minlength=len(trained.labels)
         ),
         epochs=[dataclasses.asdict(epoch) for epoch in trained.epochs],
-        temperature=temperature,
+        temperature=trust.temperature,
         validation=validation.predictions if validation else None,
         paths=[record.path for record in validation.records] if validation else [],
         test=figures.get(TEST),
@@ -166,8 +166,7 @@ def publish(
         architecture=trained.architecture,
         preprocessing=trained.preprocessing,
         labels=trained.labels,
-        temperature=temperature,
-        plausible=plausible_rule(validation.predictions) if validation else None,
+        trust=trust,
         training=trained.training,
         metrics=metrics,
         files=files,

@@ -208,7 +208,6 @@ def with_statistics(folder: Path, model: ModelFolder, content: Path) -> ModelFol
         architecture=model.architecture,
         preprocessing=model.preprocessing,
         labels=model.labels(),
-        temperature=1.0,
         training={},
         metrics={},
         files={**files, TRUST: content},

@@ -63,7 +63,6 @@ def folder_of(made: Path) -> ModelFolder:
         architecture=STARTER.architecture,
         preprocessing=STARTER.preprocessing,
         labels=STARTER.labels(),
-        temperature=1.0,
         training={},
         metrics={},
         files={file.name: file for file in made.iterdir()},

@@ -85,7 +85,6 @@ def publish(settings: Settings) -> ModelFolder:
         architecture=starter.architecture,
         preprocessing=starter.preprocessing,
         labels=starter.labels(),
-        temperature=1.0,
         training={},
         metrics={"val": {"photos": 45, "top_1": 0.75}},
         files={

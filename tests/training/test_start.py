@@ -98,7 +98,6 @@ def test_a_model_without_weights_for_keras_can_be_used_in_fast_mode_alone(
         architecture="mobilenet",
         preprocessing=Preprocessing(32),
         labels=[Label("Rosa sp.", None, "Rosa")],
-        temperature=1.0,
         training={},
         metrics={},
         files={name: STARTER_FOLDER / name for name in ("network.xml", "network.bin")},

@@ -1,0 +1,126 @@
+"""All that held-back photos have taught of what a model's answers are worth."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant_classification.trust.calibration import fit_temperature, probabilities
+from plant_classification.trust.plausible import PlausibleRule, fit_plausible
+
+LEAST_OF_ORGAN = 20
+"""Photos of an organ from which on it gets a weight of its own."""
+
+BLOCK = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class TrustRules:
+    """What is kept in model.json.
+
+    Attributes:
+        temperature: Divisor of the logits that calibrates them (Guo et al. 2017); 1 is none.
+        organ_weights: Factor of the calibrated logits of photos of an organ, such as ``"leaf"``:
+            below 1 where such photos say less than others.
+        plausible: Which labels are plausible, or None where that was not fitted.
+    """
+
+    temperature: float = 1.0
+    organ_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    plausible: PlausibleRule | None = None
+
+    def __post_init__(self) -> None:
+        """Judge the values.
+
+        Raises:
+            ValueError: They cannot be such rules.
+        """
+        for name, value in {"temperature": self.temperature, **self.organ_weights}.items():
+            if not 0 < value < math.inf:
+                raise ValueError(f"{name} must be a number above 0, not {value}")
+
+    def organ_weight(self, organ: str | None) -> float:
+        """Of photos of that organ; 1 where none was learned."""
+        return self.organ_weights.get(organ or "", 1.0)
+
+    def weighted(
+        self, logits: NDArray[np.floating], organs: Sequence[str | None] | None
+    ) -> NDArray[np.floating]:
+        """Logits ``(N, labels)`` times the weights of the organs of their photos."""
+        if not organs or not self.organ_weights:
+            return logits
+        weights = np.array([self.organ_weight(organ) for organ in organs], np.float32)
+        return logits * weights[:, np.newaxis]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What goes into model.json."""
+        return {
+            "temperature": self.temperature,
+            "organ_weights": dict(self.organ_weights),
+            "plausible": self.plausible and self.plausible.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrustRules:
+        """Read what :meth:`to_dict` gave; all but the temperature may be missing.
+
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError: It is none.
+        """
+        weights = values.get("organ_weights") or {}
+        rule = values.get("plausible")
+        return cls(
+            temperature=float(values["temperature"]),
+            organ_weights={str(organ): float(weight) for organ, weight in weights.items()},
+            plausible=PlausibleRule.from_dict(rule) if rule else None,
+        )
+
+
+def fit_trust(
+    logits: NDArray[np.floating],
+    truth: NDArray[np.integer],
+    organs: Sequence[str | None] | None = None,
+) -> TrustRules:
+    """Learn the rules from photos that the network was not trained on.
+
+    Args:
+        logits: ``(N, labels)``, finite.
+        truth: ``(N,)``, the index of each photo's label.
+        organs: What each photo shows, where that is known.
+
+    Raises:
+        ArgumentError: Arrays that do not match.
+    """
+    temperature = fit_temperature(logits, truth)
+    weights = _organ_weights(logits, truth, organs or (), temperature)
+    rules = TrustRules(temperature, weights)
+    right = np.zeros(len(truth))
+    is_first = np.zeros(len(truth), np.bool_)
+    for start in range(0, len(truth), BLOCK):
+        rows = slice(start, start + BLOCK)
+        shares = probabilities(rules.weighted(logits[rows], organs and organs[rows]), temperature)
+        right[rows] = np.take_along_axis(shares, truth[rows, np.newaxis], axis=1)[:, 0]
+        is_first[rows] = shares.argmax(axis=1) == truth[rows]
+    return dataclasses.replace(rules, plausible=fit_plausible(right, is_first))
+
+
+def _organ_weights(
+    logits: NDArray[np.floating],
+    truth: NDArray[np.integer],
+    organs: Sequence[str | None],
+    temperature: float,
+) -> dict[str, float]:
+    """For each organ the temperature of all photos over its own."""
+    column = np.array([organ or "" for organ in organs])
+    weights = {}
+    for organ in sorted(set(column.tolist()) - {""}):
+        rows = np.flatnonzero(column == organ)
+        if len(rows) >= LEAST_OF_ORGAN:
+            own = fit_temperature(logits[rows] / np.float32(temperature), truth[rows])
+            weights[organ] = 1 / own
+    return weights

@@ -1,0 +1,87 @@
+"""What held-back photos teach of the worth of answers, as it is kept in model.json."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from plant_classification.trust import PlausibleRule, TrustRules, fit_trust, probabilities
+from plant_classification.trust.rules import LEAST_OF_ORGAN
+
+LABELS = 12
+
+
+def photos(count: int, noise: float, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Logits of drawn photos, and their labels: the more noise, the less a photo says."""
+    random = np.random.default_rng(seed)
+    truth = random.integers(LABELS, size=count)
+    logits = random.normal(scale=noise, size=(count, LABELS))
+    logits[np.arange(count), truth] += 4
+    return logits.astype(np.float32), truth
+
+
+def loss(logits: NDArray[np.floating], truth: NDArray[np.int64], temperature: float) -> float:
+    right = probabilities(logits, temperature)[np.arange(len(truth)), truth]
+    return float(-np.log(right).mean())
+
+
+def test_the_rules_survive_json() -> None:
+    rules = TrustRules(0.5, {"leaf": 0.8}, PlausibleRule((0.9,), (0.1,)))
+    assert TrustRules.from_dict(json.loads(json.dumps(rules.to_dict()))) == rules
+    assert TrustRules.from_dict({"temperature": 2}) == TrustRules(2.0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"temperature": 0},
+        {"temperature": math.inf},
+        {"temperature": 1, "organ_weights": {"leaf": -1}},
+        {"temperature": 1, "organ_weights": {"leaf": math.nan}},
+    ],
+)
+def test_what_cannot_be_rules_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must be a number above 0"):
+        TrustRules.from_dict(values)
+
+
+def test_an_organ_that_says_less_gets_a_smaller_weight() -> None:
+    flowers, of_flowers = photos(400, 1, 0)
+    leaves, of_leaves = photos(400, 4, 1)
+    logits, truth = np.concatenate([flowers, leaves]), np.concatenate([of_flowers, of_leaves])
+    organs = ["flower"] * 400 + ["leaf"] * 400
+    rules = fit_trust(logits, truth, organs)
+    assert rules.organ_weight("leaf") < 0.7
+    assert rules.organ_weight("flower") > 1.2
+    assert rules.organ_weight("bark") == rules.organ_weight(None) == 1
+    fresh = [photos(400, noise, 2) for noise in (1, 4)]
+    for organ, (drawn, names) in zip(("flower", "leaf"), fresh, strict=True):
+        weighted = rules.weighted(drawn, [organ] * 400)
+        assert loss(weighted, names, rules.temperature) < loss(drawn, names, rules.temperature)
+
+
+def test_an_organ_with_few_photos_and_photos_without_one_have_the_weight_of_all() -> None:
+    logits, truth = photos(200, 2, 3)
+    few = [None] * (201 - LEAST_OF_ORGAN) + ["fruit"] * (LEAST_OF_ORGAN - 1)
+    assert fit_trust(logits, truth, few).organ_weights == {}
+    assert fit_trust(logits, truth).organ_weights == {}
+
+
+def test_sets_are_fitted_on_what_is_served() -> None:
+    logits, truth = photos(2000, 2, 4)
+    logits[1000:] /= 3  # photos of leaves, whose logits are too small
+    organs = ["flower"] * 1000 + ["leaf"] * 1000
+    rules = fit_trust(logits, truth, organs)
+    assert rules.plausible is not None
+    threshold = rules.plausible.threshold(0.9)
+    assert threshold is not None
+    shares = probabilities(rules.weighted(logits, organs), rules.temperature)
+    right = shares[np.arange(2000), truth]
+    assert ((right >= threshold) | (right == shares.max(axis=1))).mean() == pytest.approx(
+        0.9, abs=0.01
+    )
