@@ -27,6 +27,6 @@ LABELS = (
 )
 
 
-def networks(work: Path) -> starter.Networks:
+def networks(work: Path) -> starter.Pair:
     """Train them, or read what an earlier call trained; a fifth of the photos is held back."""
     return starter.trained(work / "unknown", starter.FOR_CHOICE, None, LABELS)

@@ -78,7 +78,7 @@ class ModelFolder:
     architecture: str
     preprocessing: Preprocessing
     label_count: int
-    trust: TrustRules
+    trust: TrustRules = dataclasses.field(compare=False)
     training: Mapping[str, Any] = dataclasses.field(compare=False)
     metrics: Mapping[str, Any] = dataclasses.field(compare=False)
     files: Mapping[str, FileEntry] = dataclasses.field(compare=False)

@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,7 +131,7 @@ def test_model_and_timestamp_that_differ(service: Service) -> None:
         ("confidence", "1.01", "less than or equal to 1"),
         ("confidence", "nan", "nan"),
         ("confidence", "inf", "nan or infinity"),
-        ("accept", "text/html", "application/json, text/csv"),
+        ("accept", "text/html", "application/json, image/png, text/csv"),
     ],
 )
 def test_a_value_out_of_range(service: Service, argument: str, value: str, rule: str) -> None:
@@ -138,6 +139,11 @@ def test_a_value_out_of_range(service: Service, argument: str, value: str, rule:
     assert rule in message
     assert repr(value) in message
     assert argument in message
+
+
+def test_a_taxon_that_the_answer_does_not_hold(service: Service, flower: Path) -> None:
+    response = service.post(flower, taxon="Quercus", accept="image/png")
+    assert "must be one that the answer holds (" in refused(response, 422, "taxon")
 
 
 @pytest.mark.parametrize(

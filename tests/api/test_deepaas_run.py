@@ -20,6 +20,7 @@ import requests
 from api.service import MODULE, Service
 from api.web import Web
 from drawn_photos import FORMATS, encode, ramp
+from PIL import Image
 
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.schemas import PHOTO_FIELDS
@@ -114,9 +115,9 @@ def test_the_ai4os_page_finds_the_answers_schema_by_its_name(service: Service) -
         assert "image" not in field.get("description", "")  # the page would decode it as one
 
 
-def test_it_lists_json_alone_since_the_ai4os_page_cannot_draw_csv(service: Service) -> None:
+def test_it_lists_json_and_png_alone_since_the_ai4os_page_cannot_draw_csv(service: Service) -> None:
     operation = swagger(service)["paths"][f"/v2/models/{MODULE}/predict/"]["post"]
-    assert operation["produces"] == ["application/json", "*/*"]
+    assert operation["produces"] == ["application/json", "image/png", "*/*"]
 
 
 def test_an_upload_is_answered(service: Service, flower: Path) -> None:
@@ -207,6 +208,20 @@ def test_top_k_crops_and_confidence_are_kept(service: Service, flower: Path) -> 
     assert answer["safe_answer"]["name"]
     one_crop = answer_of(service.post(flower, top_k=3))
     assert answer["probabilities"] != one_crop["probabilities"]
+
+
+def test_a_picture_shows_what_speaks_for_the_answer(service: Service, flower: Path) -> None:
+    pictures = []
+    for taxon in (None, "Dahlia", "Asteraceae"):
+        asked = {"taxon": taxon} if taxon else {}
+        response = service.post(flower, flower, accept="image/png", **asked)
+        assert response.status_code == 200
+        assert response.headers["Content-Type"] == "image/png"
+        with Image.open(io.BytesIO(response.content)) as picture:
+            assert picture.format == "PNG"
+            assert picture.width > 2 * picture.height
+        pictures.append(response.content)
+    assert pictures[0] == pictures[1] != pictures[2]
 
 
 def test_a_species_list_and_a_prior_of_the_models_folder_are_used(

@@ -47,7 +47,7 @@ def test_it_finds_a_title_an_author_and_a_description(service: Service) -> None:
 
 
 def test_it_can_draw_every_type_of_answer(operation: dict[str, Any]) -> None:
-    assert page.tabs(operation) == [page.JSON]
+    assert page.tabs(operation) == [page.JSON, "image/png"]
 
 
 def test_each_argument_has_its_input(operation: dict[str, Any]) -> None:
@@ -62,6 +62,10 @@ def test_each_argument_has_its_input(operation: dict[str, Any]) -> None:
         "crops": "choice",
         "confidence": "number",
         "coverage": "number",
+        "species_list": "text",
+        "region": "text",
+        "month": "number",
+        "taxon": "text",
     }
 
 
