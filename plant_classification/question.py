@@ -28,6 +28,7 @@ class Question:
             models folder; all labels where None.
         region: Where, as prior.csv calls it; anywhere where None.
         month: When, 1 to 12; at any time where None.
+        no_reject: Whether photos that show no plant, or no known one, are answered like others.
 
     Raises:
         ArgumentError: The first that cannot be used.
@@ -40,6 +41,7 @@ class Question:
     species_list: str | Path | None = None
     region: str | None = None
     month: int | None = None
+    no_reject: bool = False
 
     def __post_init__(self) -> None:
         if self.top_k < 1:

@@ -142,6 +142,13 @@ def predict_arguments() -> dict[str, fields.Field]:
                 AS_JSON: True,
             },
         ),
+        "no_reject": fields.Bool(
+            load_default=Question.no_reject,
+            metadata={
+                "description": "Whether photos that show no plant, or none that the model was "
+                "trained on, are answered like others. Default: false."
+            },
+        ),
         "taxon": fields.Str(
             load_default=None,
             allow_none=True,
@@ -305,10 +312,14 @@ class Plausible(Schema):
 
 
 class IsPlant(Schema):
-    """Whether the photos show a plant."""
+    """Whether the photos look like a plant that the model was trained on."""
 
-    probability = _probability("Probability of a plant, from 0 to 1.")
-    threshold = _probability("From which probability it counts as a plant, from 0 to 1.")
+    probability = _probability(
+        "Probability that a photo of such a plant looks as little like one, from 0 to 1."
+    )
+    threshold = _probability(
+        "From which probability it counts as a plant, from 0 to 1: so many plants are rejected."
+    )
     binary = fields.Bool(
         required=True, metadata={"description": "Whether the probability reaches the threshold."}
     )
@@ -372,7 +383,8 @@ def answer_fields() -> dict[str, fields.Field]:
             allow_none=True,
             metadata={
                 "description": "True where the photos show no plant, or none that the model was "
-                "trained on; null where the model cannot say."
+                "trained on: nothing is safe then. Never with no_reject; null where the model "
+                "cannot say."
             },
         ),
         "photos": _list(SeenPhoto, "The photos that were looked at, in the order sent."),

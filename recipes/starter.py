@@ -40,6 +40,7 @@ from plant_classification.training.config import load_training_config
 from plant_classification.training.progress import Progress
 from plant_classification.trust import TrustRules, fit_temperature, fit_trust, probabilities
 from plant_classification.trust.feature_statistics import FeatureStatistics
+from plant_classification.trust.rejection import directions, likeness
 from recipes import averaging, export, flora119, starter_card
 
 PROBE: Mapping[str, Any] = {
@@ -166,7 +167,7 @@ def choose(work: Path) -> None:
                 f"{size} px, share {share:.2f}, {name}: {accuracy(logits, photos):.1%} "
                 f"of {len(photos)}, log-loss {loss:.3f}"
             )
-    chosen = best_crop(saved(pair, SHARE, SIZE, work), serving_rule(pair), pair.held)
+    chosen = best_crop(saved(pair, SHARE, SIZE, work), pair)
     (work / CHOSEN).write_text(json.dumps(dataclasses.asdict(chosen)) + "\n", "utf-8")
 
 
@@ -298,17 +299,27 @@ def log_loss(logits: NDArray[np.float32], labels: NDArray[np.int32], temperature
     return float(-np.log(np.maximum(right, 1e-12)).mean())
 
 
-def best_crop(network: Path, rule: Preprocessing, held: Records) -> Chosen:
-    """The crop with the least log-loss on held-back photos."""
+def best_crop(network: Path, pair: Pair) -> Chosen:
+    """The crop with the least log-loss on held-back photos, and what these teach with it."""
+    rule, labels = serving_rule(pair), pair.held.labels
 
-    def tried(fraction: float) -> Chosen:
-        logits = seen(network, dataclasses.replace(rule, crop_fraction=fraction), held).logits
-        trust = fit_trust(logits, held.labels)
-        loss = log_loss(logits, held.labels, trust.temperature)
-        click.echo(f"crop {fraction}: {accuracy(logits, held):.1%}, log-loss {loss:.3f}")
-        return Chosen(fraction, accuracy(logits, held), loss, trust.to_dict())
+    def tried(fraction: float) -> tuple[float, float, Looks]:
+        looks = seen(network, dataclasses.replace(rule, crop_fraction=fraction), pair.held)
+        loss = log_loss(looks.logits, labels, fit_temperature(looks.logits, labels))
+        click.echo(f"crop {fraction}: {accuracy(looks.logits, pair.held):.1%}, log-loss {loss:.3f}")
+        return loss, fraction, looks
 
-    return min(map(tried, CROP_FRACTIONS), key=lambda chosen: chosen.fold_log_loss)
+    loss, fraction, looks = min(map(tried, CROP_FRACTIONS), key=lambda found: found[0])
+    statistics = described(network, dataclasses.replace(rule, crop_fraction=fraction), pair)
+    scores = likeness(looks.features, directions(statistics.means, statistics.counts))
+    trust = fit_trust(looks.logits, labels, scores=scores)
+    return Chosen(fraction, accuracy(looks.logits, pair.held), loss, trust.to_dict())
+
+
+def described(network: Path, rule: Preprocessing, pair: Pair) -> FeatureStatistics:
+    """What the features of the training photos are like."""
+    features = seen(network, rule, pair.train).features
+    return FeatureStatistics.of(features, pair.train.labels, pair.probe.label_count)
 
 
 def write_starter(
@@ -329,9 +340,7 @@ def write_starter(
     weights = work / "weights.weights.h5"
     export.save_half_weights(model, weights)
     _compare(model, network, rule, pair.held)
-    described = seen(network, rule, pair.train)
-    statistics = FeatureStatistics.of(described.features, pair.train.labels, pair.probe.label_count)
-    statistics.save(work / TRUST)
+    described(network, rule, pair).save(work / TRUST)
     files = {"network.xml": network, "network.bin": work / "network.bin", weights.name: weights}
     files[TRUST] = work / TRUST
     kept = ("photos", "init", "best_epoch")

@@ -69,6 +69,11 @@ MOST_PLAUSIBLE = 10
 @click.option(
     "--month", type=click.IntRange(1, 12), help="When they were taken; counts as prior.csv says."
 )
+@click.option(
+    "--no-reject",
+    is_flag=True,
+    help="Answer photos that do not look like a known plant as any other.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.option(
     "--saliency",
@@ -101,6 +106,7 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     species_list: str | None,
     region: str | None,
     month: int | None,
+    no_reject: bool,
     as_json: bool,
     saliency: Path | None,
     saliency_by: str,
@@ -128,6 +134,7 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
         species_list=Path(species_list) if species_list and is_file else species_list,
         region=region,
         month=month,
+        no_reject=no_reject,
     )
     asked = dataclasses.asdict(question)
     groups = [photos] if observation else [[photo] for photo in photos]
@@ -194,6 +201,11 @@ def show(answer: Answer, name: str, console: Console) -> None:
 
 def in_words(answer: Answer) -> str:
     """The safe answer as a sentence."""
+    if answer.rejected and answer.is_plant:
+        return (
+            "Safe answer: none, for this does not look like a plant that the model knows "
+            f"({answer.is_plant.probability:.1%} of such plants look as little like one)."
+        )
     safe = answer.safe_answer
     if safe.name is None or safe.probability is None:
         rank, (best, *_) = (

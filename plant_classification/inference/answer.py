@@ -14,6 +14,7 @@ from plant_classification.models import ModelFolder
 from plant_classification.question import Question
 from plant_classification.taxonomy import Label, Rank
 from plant_classification.trust import SafeAnswer, choose_safe_answer, plausible_sets
+from plant_classification.trust.rejection import REJECTED
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +59,21 @@ class PlausibleSet:
 
 
 @dataclasses.dataclass(frozen=True)
+class IsPlant:
+    """Whether photos look like anything that the model was trained on.
+
+    Attributes:
+        probability: That a photo of a plant looks as little like one, in [0, 1].
+        threshold: Below which they are rejected.
+        binary: Whether the threshold is reached.
+    """
+
+    probability: float
+    threshold: float
+    binary: bool
+
+
+@dataclasses.dataclass(frozen=True)
 class Answer:
     """What is said of one observation.
 
@@ -67,6 +83,8 @@ class Answer:
         families: The most probable families, best first; empty where the model knows none.
         safe_answer: The most specific taxon that can be given.
         plausible: The plausible set, or None where the model cannot promise that coverage.
+        is_plant: Whether the photos look like plants; None where the model cannot say.
+        rejected: Whether nothing is safe since they do not; None where the model cannot say.
         photos: What was looked at, in the order given.
         model: The model that answered.
         warnings: Sentences about what may make the answer worse.
@@ -77,6 +95,8 @@ class Answer:
     families: tuple[Taxon, ...]
     safe_answer: SafeAnswer
     plausible: PlausibleSet | None
+    is_plant: IsPlant | None
+    rejected: bool | None
     photos: tuple[SeenPhoto, ...]
     model: ModelFolder
     warnings: tuple[str, ...] = ()
@@ -109,8 +129,8 @@ class Answer:
                 "coverage": self.plausible.coverage,
                 "species": [label.name for label in self.plausible.labels],
             },
-            "is_plant": None,
-            "rejected": None,
+            "is_plant": self.is_plant and dataclasses.asdict(self.is_plant),
+            "rejected": self.rejected,
             "photos": [dataclasses.asdict(photo) for photo in self.photos],
             "model": {
                 "name": self.model.name,
@@ -130,6 +150,7 @@ def answer_of(
     *,
     photos: Sequence[SeenPhoto],
     model: ModelFolder,
+    plant_share: float | None,
     warnings: Sequence[str] = (),
 ) -> Answer:
     """Rank the labels of one observation and sum them over genera and families.
@@ -143,8 +164,13 @@ def answer_of(
         question: What is asked.
         photos: The photos of the observation.
         model: The model that answered.
+        plant_share: The share of plants that look as little like one; None where unknown.
         warnings: Sentences for the reader.
     """
+    is_plant = (
+        None if plant_share is None else IsPlant(plant_share, REJECTED, plant_share >= REJECTED)
+    )
+    rejected = None if is_plant is None else not (is_plant.binary or question.no_reject)
     sums = {rank.name: (rank.taxa, rank.sum(probabilities)) for rank in ranks}
     top_k = question.top_k
     return Answer(
@@ -155,10 +181,12 @@ def answer_of(
         genera=_taxa(*sums["genus"], top_k),
         families=_taxa(*sums["family"], top_k),
         safe_answer=choose_safe_answer(
-            [(name, taxa, shares) for name, (taxa, shares) in sums.items()],
+            [] if rejected else [(name, taxa, shares) for name, (taxa, shares) in sums.items()],
             question.confidence,
         ),
         plausible=_plausible(probabilities, labels, model, question.coverage),
+        is_plant=is_plant,
+        rejected=rejected,
         photos=tuple(photos),
         model=model,
         warnings=tuple(warnings),

@@ -28,11 +28,13 @@ from plant_classification.models import (
     model_at,
     ready,
 )
-from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
+from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS, TRUST
 from plant_classification.question import Question, check_organs
 from plant_classification.settings import Settings, load_settings
 from plant_classification.taxonomy import ranks_of
 from plant_classification.trust import expected, of_photos, of_views
+from plant_classification.trust.feature_statistics import load_means
+from plant_classification.trust.rejection import REJECTED, directions, likeness
 from plant_classification.trust.saliency import activation_map
 
 DOUBTFUL_LIST = 0.1
@@ -41,12 +43,16 @@ DOUBTFUL_LIST = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class _Look:
-    """What is kept of a photo: probabilities, and of its first view pixels and feature map."""
+    """What is kept of a photo: probabilities, and of its first view pixels and feature map.
+
+    ``plant_share`` is the share of plants that look as little like one, or None.
+    """
 
     seen: SeenPhoto
     shares: NDArray[np.float64]
     view: NDArray[np.uint8]
     feature_map: NDArray[np.float32]
+    plant_share: float | None
 
 
 class Classifier:
@@ -194,9 +200,31 @@ class Classifier:
             question,
             photos=seen,
             model=self.folder,
-            warnings=[*self._of_small_photos(seen), *_of_the_list(shares, possible)],
+            plant_share=_best_share(looks),
+            warnings=[
+                *self._of_small_photos(seen),
+                *_of_stray_photos(looks),
+                *_of_the_list(shares, possible),
+            ],
         )
         return answer, looks
+
+    def _plant_share(self, feature_maps: NDArray[np.float32]) -> float | None:
+        rule = self.folder.trust.rejection
+        if rule is None or self._directions is None:
+            return None
+        features = feature_maps.mean(axis=(0, 1, 2), keepdims=False)[np.newaxis]
+        return rule.share(float(likeness(features, self._directions)[0]))
+
+    @functools.cached_property
+    def _directions(self) -> NDArray[np.float32] | None:
+        """The mean features of the labels; None where the model keeps none."""
+        if TRUST not in self.folder.files:
+            return None
+        try:
+            return directions(*load_means(self.folder.file(TRUST)))
+        except ValueError as error:
+            raise ModelFolderError(str(error)) from None
 
     @functools.cached_property
     def _head(self) -> tuple[Head, ...]:
@@ -257,7 +285,7 @@ class Classifier:
         trust = self.folder.trust
         shares = of_views(logits, trust.temperature, trust.organ_weight(organ))
         seen = SeenPhoto(photo.name, photo.width, photo.height, photo.format, photo.sha256, organ)
-        return _Look(seen, shares, views[0], feature_maps[0])
+        return _Look(seen, shares, views[0], feature_maps[0], self._plant_share(feature_maps))
 
     def _of_small_photos(self, seen: Sequence[SeenPhoto]) -> list[str]:
         return [
@@ -276,6 +304,20 @@ class Classifier:
             )
         apply = self.folder.preprocessing.apply
         return self._engine(np.concatenate([apply(photo) for photo in photos]))
+
+
+def _of_stray_photos(looks: Sequence[_Look]) -> list[str]:
+    """A warning for each of several photos that shows no plant."""
+    return [
+        f"{look.seen.name} does not look like a plant that the model knows."
+        for look in looks
+        if len(looks) > 1 and look.plant_share is not None and look.plant_share < REJECTED
+    ]
+
+
+def _best_share(looks: Sequence[_Look]) -> float | None:
+    """One photo that shows a plant is enough."""
+    return max((look.plant_share for look in looks if look.plant_share is not None), default=None)
 
 
 def _of_the_list(shares: NDArray[np.float64], possible: NDArray[np.bool_] | None) -> list[str]:

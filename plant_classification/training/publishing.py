@@ -32,6 +32,7 @@ from plant_classification.training.config import TrainingConfig
 from plant_classification.training.progress import EpochFigures, Observer, Progress
 from plant_classification.trust import TrustRules, fit_trust
 from plant_classification.trust.feature_statistics import FeatureStatistics
+from plant_classification.trust.rejection import directions, likeness
 
 PHOTOS_DESCRIBED = 20_000
 LEAST_DESCRIBED = 10
@@ -84,8 +85,8 @@ def publish(
 ) -> ModelFolder:
     """Judge a trained network and write its model folder, whole or not at all.
 
-    The validation photos give the temperature; the test photos, where there are some, are looked at
-    here and only here.
+    The validation photos give the rules of trust; the test photos, where there are some, are looked
+    at here and only here.
 
     Args:
         trained: The network.
@@ -116,14 +117,16 @@ def publish(
             return None
         logits = looks.logits if looks.readable.all() else looks.logits[looks.readable]
         truth = ours[seen.labels]
-        rules = trust or fit_trust(logits, truth, seen.organs)
+        scores = likeness(looks.features[looks.readable], of_labels)
+        rules = trust or fit_trust(logits, truth, seen.organs, scores)
         served = rules.weighted(logits, seen.organs)
         return _Judged(seen, rules, judge(served, truth, rules.temperature))
 
+    statistics = trained.statistics or _statistics(trained, dataset, engine, settings, observe)
+    of_labels = directions(statistics.means, statistics.counts)
     validation = judged(VALIDATION)
     trust = validation.trust if validation else TrustRules()
     test = judged(TEST, trust)
-    statistics = trained.statistics or _statistics(trained, dataset, engine, settings, observe)
     observe(Progress("exporting"))
     figures = {
         split: figures_of(seen.predictions, trained.labels)

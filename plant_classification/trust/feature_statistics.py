@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,22 +110,7 @@ class FeatureStatistics:
         Raises:
             ValueError: The file cannot be used.
         """
-        try:
-            with zipfile.ZipFile(path) as archive:
-                if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.filelist):
-                    raise ValueError("it is compressed.")
-            with np.load(path, allow_pickle=False) as arrays:
-                means, counts, variances, correlations = (arrays[name] for name in ARRAYS)
-        except (
-            OSError,
-            KeyError,
-            ValueError,
-            EOFError,
-            MemoryError,
-            NotImplementedError,
-            zipfile.BadZipFile,
-        ) as error:
-            raise ValueError(f"{path} cannot be used: {error}") from None
+        means, counts, variances, correlations = _read(path, ARRAYS)
         _check(path, means, counts, variances, correlations)
         size = len(variances)
         scale = np.sqrt(variances.astype(np.float32))
@@ -134,6 +120,39 @@ class FeatureStatistics:
         np.fill_diagonal(covariance, 1)
         covariance *= np.multiply.outer(scale, scale)
         return cls(means.astype(np.float32), counts.astype(np.int64), covariance)
+
+
+def load_means(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The means ``(L, D)`` and counts ``(L,)`` alone, which is quicker.
+
+    Raises:
+        ValueError: The file cannot be used.
+    """
+    means, counts = _read(path, ("means", "counts"))
+    if means.ndim != 2 or counts.shape != means.shape[:1] or counts.dtype.kind != "i":
+        raise ValueError(f"{path} cannot be used: its arrays do not fit each other.")
+    if means.dtype.kind != "f" or not np.isfinite(means).all():
+        raise ValueError(f"{path} cannot be used: its arrays hold what statistics cannot be.")
+    return means.astype(np.float32), counts.astype(np.int64)
+
+
+def _read(path: Path, names: Sequence[str]) -> list[NDArray[Any]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.filelist):
+                raise ValueError("it is compressed.")
+        with np.load(path, allow_pickle=False) as arrays:
+            return [arrays[name] for name in names]
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        EOFError,
+        MemoryError,
+        NotImplementedError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise ValueError(f"{path} cannot be used: {error}") from None
 
 
 def _freedom(counts: NDArray[np.int64]) -> int:

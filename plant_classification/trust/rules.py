@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from plant_classification.trust.calibration import fit_temperature, probabilities
 from plant_classification.trust.plausible import PlausibleRule, fit_plausible
+from plant_classification.trust.rejection import RejectionRule, fit_rejection
 
 LEAST_OF_ORGAN = 20
 """Photos of an organ from which on it gets a weight of its own."""
@@ -28,11 +29,13 @@ class TrustRules:
         organ_weights: Factor of the calibrated logits of photos of an organ, such as ``"leaf"``:
             below 1 where such photos say less than others.
         plausible: Which labels are plausible, or None where that was not fitted.
+        rejection: How much plants look like plants, or None where that was not fitted.
     """
 
     temperature: float = 1.0
     organ_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
     plausible: PlausibleRule | None = None
+    rejection: RejectionRule | None = None
 
     def __post_init__(self) -> None:
         """Judge the values.
@@ -63,6 +66,7 @@ class TrustRules:
             "temperature": self.temperature,
             "organ_weights": dict(self.organ_weights),
             "plausible": self.plausible and self.plausible.to_dict(),
+            "rejection": self.rejection and self.rejection.to_dict(),
         }
 
     @classmethod
@@ -73,11 +77,12 @@ class TrustRules:
             ValueError, KeyError, TypeError, AttributeError: It is none.
         """
         weights = values.get("organ_weights") or {}
-        rule = values.get("plausible")
+        plausible, rejection = values.get("plausible"), values.get("rejection")
         return cls(
             temperature=float(values["temperature"]),
             organ_weights={str(organ): float(weight) for organ, weight in weights.items()},
-            plausible=PlausibleRule.from_dict(rule) if rule else None,
+            plausible=PlausibleRule.from_dict(plausible) if plausible else None,
+            rejection=RejectionRule.from_dict(rejection) if rejection else None,
         )
 
 
@@ -85,6 +90,7 @@ def fit_trust(
     logits: NDArray[np.floating],
     truth: NDArray[np.integer],
     organs: Sequence[str | None] | None = None,
+    scores: NDArray[np.floating] | None = None,
 ) -> TrustRules:
     """Learn the rules from photos that the network was not trained on.
 
@@ -92,6 +98,8 @@ def fit_trust(
         logits: ``(N, labels)``, finite.
         truth: ``(N,)``, the index of each photo's label.
         organs: What each photo shows, where that is known.
+        scores: ``(N,)``, how much each photo looks like a label (:func:`rejection.likeness`), where
+            that is known.
 
     Raises:
         ArgumentError: Arrays that do not match.
@@ -106,7 +114,11 @@ def fit_trust(
         shares = probabilities(rules.weighted(logits[rows], organs and organs[rows]), temperature)
         right[rows] = np.take_along_axis(shares, truth[rows, np.newaxis], axis=1)[:, 0]
         is_first[rows] = shares.argmax(axis=1) == truth[rows]
-    return dataclasses.replace(rules, plausible=fit_plausible(right, is_first))
+    return dataclasses.replace(
+        rules,
+        plausible=fit_plausible(right, is_first),
+        rejection=None if scores is None else fit_rejection(scores),
+    )
 
 
 def _organ_weights(
