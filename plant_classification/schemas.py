@@ -103,8 +103,9 @@ def predict_arguments() -> dict[str, fields.Field]:
             load_default=Question.confidence,
             validate=validate.Range(0, 1, min_inclusive=False),
             metadata={
-                "description": "Probability that the safe answer must reach, above 0 and at most "
-                f"1. Default: {Question.confidence}."
+                "description": "Share of the safe answers that are right at least, above 0 and at "
+                "most 1; where the model cannot promise that much, the probability that the safe "
+                f"answer must reach. Default: {Question.confidence}."
             },
         ),
         "coverage": fields.Float(
@@ -365,7 +366,7 @@ def answer_fields() -> dict[str, fields.Field]:
             "The most probable families, best first; at most top_k, empty where none is known.",
         ),
         "safe_answer": _object(
-            SafeAnswer, "The most specific taxon whose probability reaches the confidence."
+            SafeAnswer, "The most specific taxon that can be given with the confidence asked for."
         ),
         "plausible": _object(
             Plausible,

@@ -35,6 +35,7 @@ from plant_classification.openvino import save_network
 from plant_classification.photos import read
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import load_settings
+from plant_classification.taxonomy import ranks_of
 from plant_classification.training import run
 from plant_classification.training.config import load_training_config
 from plant_classification.training.progress import Progress
@@ -312,7 +313,7 @@ def best_crop(network: Path, pair: Pair) -> Chosen:
     loss, fraction, looks = min(map(tried, CROP_FRACTIONS), key=lambda found: found[0])
     statistics = described(network, dataclasses.replace(rule, crop_fraction=fraction), pair)
     scores = likeness(looks.features, directions(statistics.means, statistics.counts))
-    trust = fit_trust(looks.logits, labels, scores=scores)
+    trust = fit_trust(looks.logits, labels, ranks_of(pair.probe.labels()), scores=scores)
     return Chosen(fraction, accuracy(looks.logits, pair.held), loss, trust.to_dict())
 
 

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from plant_classification.taxonomy import label_of, ranks_of
 from plant_classification.trust import PlausibleRule, TrustRules, fit_trust, probabilities
 from plant_classification.trust.rules import LEAST_OF_ORGAN
 
 LABELS = 12
+RANKS = ranks_of([label_of(f"Rosa species{place:c}", "Rosaceae") for place in range(97, 109)])
 
 
 def photos(count: int, noise: float, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -55,7 +57,7 @@ def test_an_organ_that_says_less_gets_a_smaller_weight() -> None:
     leaves, of_leaves = photos(400, 4, 1)
     logits, truth = np.concatenate([flowers, leaves]), np.concatenate([of_flowers, of_leaves])
     organs = ["flower"] * 400 + ["leaf"] * 400
-    rules = fit_trust(logits, truth, organs)
+    rules = fit_trust(logits, truth, RANKS, organs)
     assert rules.organ_weight("leaf") < 0.7
     assert rules.organ_weight("flower") > 1.2
     assert rules.organ_weight("bark") == rules.organ_weight(None) == 1
@@ -68,15 +70,15 @@ def test_an_organ_that_says_less_gets_a_smaller_weight() -> None:
 def test_an_organ_with_few_photos_and_photos_without_one_have_the_weight_of_all() -> None:
     logits, truth = photos(200, 2, 3)
     few = [None] * (201 - LEAST_OF_ORGAN) + ["fruit"] * (LEAST_OF_ORGAN - 1)
-    assert fit_trust(logits, truth, few).organ_weights == {}
-    assert fit_trust(logits, truth).organ_weights == {}
+    assert fit_trust(logits, truth, RANKS, few).organ_weights == {}
+    assert fit_trust(logits, truth, RANKS).organ_weights == {}
 
 
 def test_sets_are_fitted_on_what_is_served() -> None:
     logits, truth = photos(2000, 2, 4)
     logits[1000:] /= 3  # photos of leaves, whose logits are too small
     organs = ["flower"] * 1000 + ["leaf"] * 1000
-    rules = fit_trust(logits, truth, organs)
+    rules = fit_trust(logits, truth, RANKS, organs)
     assert rules.plausible is not None
     threshold = rules.plausible.threshold(0.9)
     assert threshold is not None

@@ -49,7 +49,7 @@ MOST_PLAUSIBLE = 10
     default=Question.confidence,
     show_default=True,
     type=click.FloatRange(0, 1, min_open=True),
-    help="How sure the safe answer must be.",
+    help="Share of the safe answers that must be right.",
 )
 @click.option(
     "--coverage",
@@ -215,7 +215,13 @@ def in_words(answer: Answer) -> str:
             f"Safe answer: none at {safe.confidence:.0%}. Nearest is the {rank} {best.name} with "
             f"{best.probability:.1%}; another photo may help."
         )
-    return f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%} sure."
+    rule = answer.model.trust.safe
+    if rule is None or not rule.promises(safe.confidence):
+        return f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%} sure."
+    return (
+        f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%}; of such answers "
+        f"{safe.confidence:.0%} are right."
+    )
 
 
 def plausible_in_words(answer: Answer) -> str | None:

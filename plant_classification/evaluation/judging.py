@@ -17,7 +17,7 @@ from plant_classification.inference.engine import Engine
 from plant_classification.models import ModelFolder
 from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS, TRUST, recalibrate
 from plant_classification.settings import Settings
-from plant_classification.taxonomy import Label
+from plant_classification.taxonomy import Label, ranks_of
 from plant_classification.taxonomy.synonyms import accepted_names, first_places
 from plant_classification.trust import TrustRules, fit_trust, plausible_sets, probabilities
 from plant_classification.trust.feature_statistics import load_means
@@ -147,7 +147,7 @@ def calibrate_model(
         except ValueError as error:
             raise ModelFolderError(str(error)) from None
         scores = likeness(looks.features[looks.readable], of_labels)
-    rules = fit_trust(logits, truth, organs, scores)
+    rules = fit_trust(logits, truth, ranks_of(model.labels()), organs, scores)
 
     def figures(trust: TrustRules) -> Figures:
         served = trust.weighted(logits, organs)

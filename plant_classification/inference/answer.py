@@ -183,6 +183,7 @@ def answer_of(
         safe_answer=choose_safe_answer(
             [] if rejected else [(name, taxa, shares) for name, (taxa, shares) in sums.items()],
             question.confidence,
+            model.trust.safe,
         ),
         plausible=_plausible(probabilities, labels, model, question.coverage),
         is_plant=is_plant,

@@ -27,7 +27,7 @@ from plant_classification.models.folder import (
 )
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import Settings
-from plant_classification.taxonomy import Label
+from plant_classification.taxonomy import Label, ranks_of
 from plant_classification.training.config import TrainingConfig
 from plant_classification.training.progress import EpochFigures, Observer, Progress
 from plant_classification.trust import TrustRules, fit_trust
@@ -104,6 +104,7 @@ def publish(
         trained.network, trained.preprocessing, settings.precision, settings.threads, for_many=True
     )
     ours = _indices(dataset.labels, trained.labels)
+    ranks = ranks_of(trained.labels)
     unreadable = list(trained.unreadable)
 
     def judged(split: str, trust: TrustRules | None = None) -> _Judged | None:
@@ -118,7 +119,7 @@ def publish(
         logits = looks.logits if looks.readable.all() else looks.logits[looks.readable]
         truth = ours[seen.labels]
         scores = likeness(looks.features[looks.readable], of_labels)
-        rules = trust or fit_trust(logits, truth, seen.organs, scores)
+        rules = trust or fit_trust(logits, truth, ranks, seen.organs, scores)
         served = rules.weighted(logits, seen.organs)
         return _Judged(seen, rules, judge(served, truth, rules.temperature))
 

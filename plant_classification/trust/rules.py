@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from plant_classification.taxonomy import Rank
 from plant_classification.trust.calibration import fit_temperature, probabilities
 from plant_classification.trust.plausible import PlausibleRule, fit_plausible
 from plant_classification.trust.rejection import RejectionRule, fit_rejection
+from plant_classification.trust.safe_answer import SafeRule, fit_safe, rank_tops
 
 LEAST_OF_ORGAN = 20
 """Photos of an organ from which on it gets a weight of its own."""
@@ -29,12 +31,14 @@ class TrustRules:
         organ_weights: Factor of the calibrated logits of photos of an organ, such as ``"leaf"``:
             below 1 where such photos say less than others.
         plausible: Which labels are plausible, or None where that was not fitted.
+        safe: Which probability a safe answer must reach, or None where that was not fitted.
         rejection: How much plants look like plants, or None where that was not fitted.
     """
 
     temperature: float = 1.0
     organ_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
     plausible: PlausibleRule | None = None
+    safe: SafeRule | None = None
     rejection: RejectionRule | None = None
 
     def __post_init__(self) -> None:
@@ -66,6 +70,7 @@ class TrustRules:
             "temperature": self.temperature,
             "organ_weights": dict(self.organ_weights),
             "plausible": self.plausible and self.plausible.to_dict(),
+            "safe": self.safe and self.safe.to_dict(),
             "rejection": self.rejection and self.rejection.to_dict(),
         }
 
@@ -77,11 +82,12 @@ class TrustRules:
             ValueError, KeyError, TypeError, AttributeError: It is none.
         """
         weights = values.get("organ_weights") or {}
-        plausible, rejection = values.get("plausible"), values.get("rejection")
+        plausible, safe, rejection = map(values.get, ("plausible", "safe", "rejection"))
         return cls(
             temperature=float(values["temperature"]),
             organ_weights={str(organ): float(weight) for organ, weight in weights.items()},
             plausible=PlausibleRule.from_dict(plausible) if plausible else None,
+            safe=SafeRule.from_dict(safe) if safe else None,
             rejection=RejectionRule.from_dict(rejection) if rejection else None,
         )
 
@@ -89,6 +95,7 @@ class TrustRules:
 def fit_trust(
     logits: NDArray[np.floating],
     truth: NDArray[np.integer],
+    ranks: Sequence[Rank],
     organs: Sequence[str | None] | None = None,
     scores: NDArray[np.floating] | None = None,
 ) -> TrustRules:
@@ -97,6 +104,7 @@ def fit_trust(
     Args:
         logits: ``(N, labels)``, finite.
         truth: ``(N,)``, the index of each photo's label.
+        ranks: Those of the labels.
         organs: What each photo shows, where that is known.
         scores: ``(N,)``, how much each photo looks like a label (:func:`rejection.likeness`), where
             that is known.
@@ -107,16 +115,23 @@ def fit_trust(
     temperature = fit_temperature(logits, truth)
     weights = _organ_weights(logits, truth, organs or (), temperature)
     rules = TrustRules(temperature, weights)
+    served = rules.weighted(logits, organs)
     right = np.zeros(len(truth))
     is_first = np.zeros(len(truth), np.bool_)
     for start in range(0, len(truth), BLOCK):
         rows = slice(start, start + BLOCK)
-        shares = probabilities(rules.weighted(logits[rows], organs and organs[rows]), temperature)
+        shares = probabilities(served[rows], temperature)
         right[rows] = np.take_along_axis(shares, truth[rows, np.newaxis], axis=1)[:, 0]
         is_first[rows] = shares.argmax(axis=1) == truth[rows]
     return dataclasses.replace(
         rules,
         plausible=fit_plausible(right, is_first),
+        safe=fit_safe(
+            *(
+                rank_tops(served, temperature, truth, ranks, is_struck_out=is_struck_out)
+                for is_struck_out in (False, True)
+            )
+        ),
         rejection=None if scores is None else fit_rejection(scores),
     )
 
