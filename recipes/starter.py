@@ -177,9 +177,8 @@ def choose(work: Path) -> None:
 def left_out(work: Path) -> None:
     """Train without flickr5, and read its photos once. Half an hour on two cores."""
     dataset = flora119.read()
-    is_flickr = flora119.sources_of(dataset.splits[TRAIN]) == "flickr5"
     chosen = Chosen.read(work)
-    pair = trained(work / "without_flickr5", FOR_GOOD, is_flickr)
+    pair = without_flickr5(work)
     network = saved(pair, SHARE, SIZE, work)
     rule = dataclasses.replace(serving_rule(pair), crop_fraction=chosen.crop_fraction)
     genera = np.array([label.genus for label in dataset.labels])
@@ -225,6 +224,12 @@ def evaluate(model: str) -> None:
     """Print the figures of MODEL (a name or a folder) on val.txt, from file to answer, one crop."""
     classifier = Classifier.load(model)
     click.echo(starter_card.table(measure(classifier)))
+
+
+def without_flickr5(work: Path) -> Pair:
+    """Both networks, trained without any of flickr5's photos."""
+    is_flickr = flora119.sources_of(flora119.read().splits[TRAIN]) == "flickr5"
+    return trained(work / "without_flickr5", FOR_GOOD, is_flickr)
 
 
 def what_was(name: str, work: Path, command: str) -> dict[str, Any]:
