@@ -121,6 +121,7 @@ def test_an_interrupted_request_leaves_no_answer_to_the_next_one(
     program = (
         "import signal, sys, threading\n"
         "from plant_classification.inference import Request, Supervisor\n"
+        "from plant_classification.question import Question\n"
         "from plant_classification.settings import load_settings\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "supervisor = Supervisor(load_settings())\n"
@@ -130,7 +131,7 @@ def test_an_interrupted_request_leaves_no_answer_to_the_next_one(
         "interrupt.start()\n"
         "try:\n"
         "    while True:\n"
-        "        supervisor.identify(Request([photo] * 5, crops=10))\n"
+        "        supervisor.identify(Request([photo] * 5, question=Question(crops=10)))\n"
         "except KeyboardInterrupt:\n"
         "    print(len(supervisor.identify(Request([photo])).photos))\n"
     )
