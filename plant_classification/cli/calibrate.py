@@ -23,8 +23,9 @@ def calibrate(name: str, data: Path, models_dir: Path | None, split: str | None)
     """Fit the probabilities of MODEL, a name or a folder, on the photos of DATA.
 
     They must be photos that MODEL was not trained on, of names that it knows; some hundreds do.
-    Training does this by itself; a model of the old service was never calibrated. Its temperature
-    and its plausible sets are written into its folder, and servers that run take them up.
+    Training does this by itself; a model of the old service was never calibrated. Its temperature,
+    its plausible sets and the thresholds of its safe answers are written into its folder, and
+    servers that run take them up.
     """
     from plant_classification.cli.photo_bar import photo_bar
     from plant_classification.data import VALIDATION
@@ -64,8 +65,10 @@ def calibrate(name: str, data: Path, models_dir: Path | None, split: str | None)
         f"On these, the log-loss was {before.log_loss:.3f} and is {after.log_loss:.3f}; the "
         f"calibration error was {before.ece:.1%} and is {after.ece:.1%}."
     )
-    rule = found.model.trust.plausible
-    if rule and rule.coverages:
-        click.echo(f"Its plausible sets promise a coverage of up to {rule.coverages[-1]:.1%}.")
+    sets, safe = found.model.trust.plausible, found.model.trust.safe
+    if sets and sets.coverages:
+        click.echo(f"Its plausible sets promise a coverage of up to {sets.coverages[-1]:.1%}.")
+    if safe and safe.confidences:
+        click.echo(f"Its safe answers promise a confidence of up to {safe.confidences[-1]:.1%}.")
     for note in found.notes:
         click.echo(f"Note: {note}")

@@ -65,6 +65,7 @@ def test_each_argument_has_its_input(operation: dict[str, Any]) -> None:
         "species_list": "text",
         "region": "text",
         "month": "number",
+        "no_reject": "switch",
         "taxon": "text",
     }
 
