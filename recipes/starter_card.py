@@ -51,8 +51,9 @@ that it was trained on: expect less than the table says. The same recipe without
 
 ## What it cannot do
 
-It knows 119 kinds and nothing else: for any other plant, animal or thing it still names some of
-these, and its probabilities are calibrated for photos like those above alone. The seedlings were
+It knows 119 kinds and nothing else. Most photos of other things are rejected, but a plant of
+another kind looks like one of these often enough: it gets a wrong name. Its probabilities, and the
+promise of its safe answers, are made for photos like those above alone. The seedlings were
 photographed on gravel: it says little about grown plants of these twelve species.
 
 **Do not use it for foraging, for anything that is eaten, in medicine or veterinary medicine, or as
