@@ -11,7 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.data import Records
-from plant_classification.evaluation import weighted
+from plant_classification.evaluation.reliability import (
+    calibration_error_by_chance,
+    expected_calibration_error,
+)
 from plant_classification.inference.batch import look
 from plant_classification.inference.engine import Engine
 from plant_classification.photos.preprocessing import Preprocessing
@@ -21,9 +24,6 @@ from plant_classification.trust import TrustRules, fit_trust, plausible_sets, pr
 from plant_classification.trust.rejection import REJECTED, fit_rejection, likeness
 
 HALVES = 10
-DRAWS = 200
-"""Of a perfectly calibrated model, for the calibration error that chance alone gives."""
-
 NO_RANK = -1
 
 Rule = TypeVar("Rule")
@@ -170,7 +170,7 @@ def halves(seen: Seen) -> Iterator[tuple[Seen, Seen]]:
 
 
 def calibration_errors(
-    seen: Seen, rules: TrustRules, ranks: tuple[Rank, ...], seed: int
+    seen: Seen, rules: TrustRules, ranks: tuple[Rank, ...]
 ) -> dict[str, tuple[float, float]]:
     """By rank the calibration error, and what chance alone gives a perfectly calibrated model."""
     shares = probabilities(seen.logits, rules.temperature)
@@ -180,23 +180,13 @@ def calibration_errors(
         sums = rank.sum(shares)
         first = sums.argmax(axis=1)
         tops[rank.name] = sums[rows, first], first == rank.members[seen.truth]
-    random = np.random.default_rng(seed)
     return {
         name: (
-            error(confidence, right),
-            float(
-                np.mean(
-                    [error(confidence, random.random(len(rows)) < confidence) for _ in range(DRAWS)]
-                )
-            ),
+            expected_calibration_error(confidence, right),
+            calibration_error_by_chance(confidence),
         )
         for name, (confidence, right) in tops.items()
     }
-
-
-def error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """The expected calibration error, as ``evaluate`` gives it."""
-    return float(weighted.calibration_error(confidence, right)(np.ones((1, len(right))))[0])
 
 
 def sets(seen: Seen, rules: TrustRules, coverage: float) -> tuple[float, float]:

@@ -30,7 +30,6 @@ from benchmarks.answers import (
     Network,
     Seen,
     calibration_errors,
-    error,
     halves,
     own_rank,
     rejected,
@@ -43,6 +42,7 @@ from benchmarks.timing import in_turn
 from plant_classification import Classifier
 from plant_classification.data import VALIDATION, Records
 from plant_classification.evaluation.prediction_files import read_predictions
+from plant_classification.evaluation.reliability import expected_calibration_error
 from plant_classification.evaluation.summary import summary
 from plant_classification.models.folder import NETWORK, TRUST
 from plant_classification.photos import read
@@ -118,8 +118,8 @@ def network_of(pair: starter.Pair, folder: Path, work: Path) -> Network:
 def calibration(network: Network, val: Seen) -> list[Figure]:
     """How far probabilities and outcomes lie apart, beside what chance alone does to them."""
     found: dict[str, list[tuple[float, float]]] = {}
-    for seed, (fitted, judged) in enumerate(halves(val)):
-        errors = calibration_errors(judged, network.rules(fitted), network.ranks, seed)
+    for fitted, judged in halves(val):
+        errors = calibration_errors(judged, network.rules(fitted), network.ranks)
         for rank, pair in errors.items():
             found.setdefault(rank, []).append(pair)
     figures = []
@@ -320,6 +320,7 @@ def observations(network: Network, val: Seen, records: Records) -> list[Figure]:
     for name, found in kinds.items():
         right = found.argmax(axis=1) == truth
         losses = -np.log(np.maximum(found[np.arange(len(truth)), truth], 1e-12))
+        apart = expected_calibration_error(found.max(axis=1), right)
         draws = random.integers(len(truth), size=(1000, len(truth)))
         low, high = np.quantile(right[draws].mean(axis=1), [0.025, 0.975])
         figures.append(
@@ -328,7 +329,7 @@ def observations(network: Network, val: Seen, records: Records) -> list[Figure]:
                 100 * right.mean(),
                 "",
                 f"{100 * low:.1f}-{100 * high:.1f}; log-loss {losses.mean():.3f}, calibration "
-                f"error {error(found.max(axis=1), right):.1%}, {len(truth)} observations",
+                f"error {apart:.1%}, {len(truth)} observations",
             )
         )
     return figures
