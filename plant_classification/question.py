@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,18 +45,18 @@ class Question:
     no_reject: bool = False
 
     def __post_init__(self) -> None:
-        if self.top_k < 1:
-            raise ArgumentError(f"top_k must be 1 or more, not {self.top_k}.", field="top_k")
-        if self.crops not in CROP_COUNTS:
-            raise ArgumentError(f"crops must be 1, 5 or 10, not {self.crops}.", field="crops")
-        if not 0 < self.confidence <= 1:
+        if not _is_whole(self.top_k) or self.top_k < 1:
+            raise ArgumentError(f"top_k must be 1 or more, not {self.top_k!r}.", field="top_k")
+        if not _is_whole(self.crops) or self.crops not in CROP_COUNTS:
+            raise ArgumentError(f"crops must be 1, 5 or 10, not {self.crops!r}.", field="crops")
+        if not isinstance(self.confidence, numbers.Real) or not 0 < self.confidence <= 1:
             raise ArgumentError(
-                f"confidence must be above 0 and at most 1, not {self.confidence}.",
+                f"confidence must be above 0 and at most 1, not {self.confidence!r}.",
                 field="confidence",
             )
-        if not 0 < self.coverage < 1:
+        if not isinstance(self.coverage, numbers.Real) or not 0 < self.coverage < 1:
             raise ArgumentError(
-                f"coverage must be above 0 and below 1, not {self.coverage}.", field="coverage"
+                f"coverage must be above 0 and below 1, not {self.coverage!r}.", field="coverage"
             )
         if isinstance(self.species_list, str) and not LIST_NAME.fullmatch(self.species_list):
             raise ArgumentError(
@@ -63,8 +64,18 @@ class Question:
                 f"{self.species_list!r} came.",
                 field="species_list",
             )
-        if self.month is not None and self.month not in range(1, 13):
-            raise ArgumentError(f"month must be 1 to 12, not {self.month}.", field="month")
+        if self.month is not None and not (_is_whole(self.month) and 1 <= self.month <= 12):
+            raise ArgumentError(
+                f"month must be a number from 1 to 12, not {self.month!r}.", field="month"
+            )
+        if not isinstance(self.no_reject, bool):
+            raise ArgumentError(
+                f"no_reject must be True or False, not {self.no_reject!r}.", field="no_reject"
+            )
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def check_organs(organs: Sequence[str] | None, photos: int) -> None:

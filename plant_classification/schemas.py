@@ -7,6 +7,7 @@ both bounds; in the answer the word would make it decode a text as a picture.
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -31,6 +32,16 @@ class MediaType(fields.Str):
         accepted: str = super()._deserialize(value, attr, data, **options)
         ranges = [media.partition(";")[0].strip().lower() for media in accepted.split(",")]
         return next((media for media in ranges if media in (JSON, CSV, PNG, "*/*")), accepted)
+
+
+class WholeNumber(fields.Int):
+    """A whole number, which ``fields.Int`` makes of 3.7 as well."""
+
+    def _validated(self, value: Any) -> Any:
+        text = str(value).strip()
+        if isinstance(value, bool) or not re.fullmatch(r"[+-]?\d+", text):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
 
 
 class ListedMediaTypes(validate.OneOf):
@@ -83,7 +94,7 @@ def predict_arguments() -> dict[str, fields.Field]:
                 "description": "Checkpoint of the model, plain or as JSON. Default: its usual one."
             },
         ),
-        "top_k": fields.Int(
+        "top_k": WholeNumber(
             load_default=Question.top_k,
             validate=validate.Range(1, MAX_TOP_K),
             metadata={
@@ -91,7 +102,7 @@ def predict_arguments() -> dict[str, fields.Field]:
                 f"{MAX_TOP_K}. Default: {Question.top_k}."
             },
         ),
-        "crops": fields.Int(
+        "crops": WholeNumber(
             load_default=1,
             validate=validate.OneOf(CROP_COUNTS),
             metadata={
@@ -134,7 +145,7 @@ def predict_arguments() -> dict[str, fields.Field]:
                 AS_JSON: True,
             },
         ),
-        "month": fields.Int(
+        "month": WholeNumber(
             load_default=None,
             allow_none=True,
             metadata={

@@ -46,6 +46,16 @@ def test_only_what_is_on_the_list_is_possible_and_keeps_its_odds(
     assert "may be none of its species" in answer.warnings[0]
 
 
+def test_where_the_photo_looks_like_nothing_on_the_list_nothing_is_safe(
+    starter: Classifier, tmp_path: Path, flower: Path
+) -> None:
+    (tmp_path / "list.txt").write_text("Adenium obesum", "utf-8")
+    answer = starter.identify(flower, species_list=tmp_path / "list.txt", confidence=0.5)
+    assert answer.candidates[0].probability == pytest.approx(1)
+    assert answer.safe_answer.name is None
+    assert "nothing is safe" in answer.warnings[0]
+
+
 def test_a_list_may_be_a_file_anywhere(starter: Classifier, tmp_path: Path, flower: Path) -> None:
     (tmp_path / "dahlias.txt").write_text("Dahlia pinnata\n", "utf-8")
     answer = starter.identify(flower, species_list=tmp_path / "dahlias.txt")
@@ -97,14 +107,16 @@ def test_a_prior_changes_the_odds_and_a_strong_photo_wins(
     before = shares(starter, flower)
     first, second = list(before)[:2]
     (models_dir / "prior.csv").write_text(
-        f"species,weight,region\n{second},9,hills\n{first},1,hills\n{first},9,coast\n", "utf-8"
+        f"species,weight,region\n{second},9,hills\n{first},1,hills\n{first},9,coast\n"
+        f"{second},5,islands\n",
+        "utf-8",
     )
     hills = shares(starter, flower, region="hills")
     assert hills[second] / hills[first] == pytest.approx(9 * before[second] / before[first])
     coast = shares(starter, flower, region="coast")
     assert coast[second] / coast[first] == pytest.approx(before[second] / before[first] / 20)
     anywhere = shares(starter, flower)
-    assert anywhere[second] / anywhere[first] == pytest.approx(0.9 * before[second] / before[first])
+    assert anywhere == pytest.approx(before)
     assert sum(hills.values()) == pytest.approx(1)
 
 
@@ -112,7 +124,9 @@ def test_a_prior_changes_the_odds_and_a_strong_photo_wins(
     ("asked", "field", "sentence"),
     [
         ({"region": "moon"}, "region", r"that prior\.csv names \(hills\), not 'moon'"),
-        ({"month": 13}, "month", "month must be 1 to 12, not 13"),
+        ({"month": 13}, "month", "month must be a number from 1 to 12, not 13"),
+        ({"month": "3"}, "month", "month must be a number from 1 to 12, not '3'"),
+        ({"month": True}, "month", "month must be a number from 1 to 12, not True"),
         ({"month": 1}, "month", "no species of this model for that region and month"),
     ],
 )

@@ -123,7 +123,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     [
         ({"format": 2}, "of format 2; this version reads format 1"),
         ({"created": "yesterday"}, "cannot be used"),
-        ({"temperature": 0}, "temperature must be a number above 0"),
+        ({"temperature": 0}, "temperature must be from 0.05 to 20"),
         ({"labels": 3}, "holds 2 labels, and model.json says 3"),
         ({"preprocessing": {"size": 0}}, "lacks the field|cannot be used"),
         ({"preprocessing": rule(size=10**9)}, "size must be a whole number from 1 to 4096"),

@@ -56,6 +56,25 @@ def test_unknown_names_are_told_with_their_lines_and_the_nearest_known_name() ->
     assert "Bellis" not in sentence
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["Rosa canina, Bellis perennis", "Rosa Canina", "Rosa sp., Bellis perennis", "Rosa\tBellis"],
+)
+def test_a_line_that_would_be_read_as_something_wider_is_unknown(line: str) -> None:
+    with pytest.raises(ValueError, match="names what the model does not know"):
+        listed(f"Bellis perennis\n{line}\n")
+
+
+def test_a_genus_may_have_its_author() -> None:
+    assert listed("Rosa L.") == ["Rosa canina", "Rosa sp."]
+
+
+def test_a_long_line_is_not_told_whole() -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - what matters is how long it is
+        listed("x" * 100_000)
+    assert len(str(caught.value)) < 300
+
+
 def test_of_many_unknown_names_the_first_are_told_and_the_others_counted() -> None:
     with pytest.raises(ValueError, match=r"line 5: 'Quercus e'.*; and 3 more\.$"):
         listed("\n".join(f"Quercus {letter}" for letter in "abcdefgh"))

@@ -45,10 +45,12 @@ def test_the_rules_survive_json() -> None:
         {"temperature": math.inf},
         {"temperature": 1, "organ_weights": {"leaf": -1}},
         {"temperature": 1, "organ_weights": {"leaf": math.nan}},
+        {"temperature": 1e-300},
+        {"temperature": 1, "organ_weights": {"leaf": 1e300}},
     ],
 )
 def test_what_cannot_be_rules_is_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="must be a number above 0"):
+    with pytest.raises(ValueError, match=r"must be from 0\.05 to 20"):
         TrustRules.from_dict(values)
 
 
@@ -63,7 +65,7 @@ def test_an_organ_that_says_less_gets_a_smaller_weight() -> None:
     assert rules.organ_weight("bark") == rules.organ_weight(None) == 1
     fresh = [photos(400, noise, 2) for noise in (1, 4)]
     for organ, (drawn, names) in zip(("flower", "leaf"), fresh, strict=True):
-        weighted = rules.weighted(drawn, [organ] * 400)
+        weighted = drawn * rules.organ_weight(organ)
         assert loss(weighted, names, rules.temperature) < loss(drawn, names, rules.temperature)
 
 
@@ -74,16 +76,34 @@ def test_an_organ_with_few_photos_and_photos_without_one_have_the_weight_of_all(
     assert fit_trust(logits, truth, RANKS).organ_weights == {}
 
 
-def test_sets_are_fitted_on_what_is_served() -> None:
+def test_promises_are_made_for_photos_whose_organ_is_not_told() -> None:
     logits, truth = photos(2000, 2, 4)
     logits[1000:] /= 3  # photos of leaves, whose logits are too small
     organs = ["flower"] * 1000 + ["leaf"] * 1000
     rules = fit_trust(logits, truth, RANKS, organs)
-    assert rules.plausible is not None
-    threshold = rules.plausible.threshold(0.9)
-    assert threshold is not None
-    shares = probabilities(rules.weighted(logits, organs), rules.temperature)
-    right = shares[np.arange(2000), truth]
-    assert ((right >= threshold) | (right == shares.max(axis=1))).mean() == pytest.approx(
-        0.9, abs=0.01
+    assert rules.organ_weights
+    assert rules.plausible == fit_trust(logits, truth, RANKS).plausible
+    assert rules.safe == fit_trust(logits, truth, RANKS).safe
+
+
+def test_words_that_cannot_be_asked_are_no_organs() -> None:
+    logits, truth = photos(200, 2, 5)
+    assert fit_trust(logits, truth, RANKS, ["scan"] * 100 + ["Leaf"] * 100).organ_weights == {}
+
+
+def test_photos_of_one_plant_are_one_piece_of_evidence() -> None:
+    logits, truth = photos(300, 2, 6)
+    plants = [str(place) for place in range(300)]
+    once = fit_trust(logits, truth, RANKS, scores=logits[:, 0], observations=plants)
+    ten = fit_trust(
+        np.repeat(logits, 10, axis=0),
+        np.repeat(truth, 10),
+        RANKS,
+        scores=np.repeat(logits[:, 0], 10),
+        observations=np.repeat(plants, 10).tolist(),
     )
+    assert ten.safe == once.safe
+    assert ten.rejection == once.rejection
+    assert ten.plausible is not None
+    assert once.plausible is not None
+    assert ten.plausible.coverages == once.plausible.coverages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,7 +126,7 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     settings = load_settings(models_dir=models_dir)
     newest = find_model(None, settings.models_dir).path if model is None else model
     classifier = Classifier.load(newest, settings=settings, checkpoint=checkpoint)
-    is_file = species_list and ("/" in species_list or Path(species_list).is_file())
+    is_file = species_list and ("/" in species_list or os.path.isfile(species_list))  # noqa: PTH113
     question = Question(
         top_k=top_k,
         crops=int(crops),
@@ -215,12 +216,11 @@ def in_words(answer: Answer) -> str:
             f"Safe answer: none at {safe.confidence:.0%}. Nearest is the {rank} {best.name} with "
             f"{best.probability:.1%}; another photo may help."
         )
-    rule = answer.model.trust.safe
-    if rule is None or not rule.promises(safe.confidence):
+    if not answer.is_promised:
         return f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%} sure."
     return (
         f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%}; of such answers "
-        f"{safe.confidence:.0%} are right."
+        f"{100 * safe.confidence:g}% are right."
     )
 
 

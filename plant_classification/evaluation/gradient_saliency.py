@@ -47,7 +47,7 @@ def explain_by_gradients(explanation: Explanation, method: str, seed: int = 0) -
     maps = []
     for view in explanation.views:
         image = folder.preprocessing.normalize(view)
-        found = np.abs(METHODS[method](network, image, explanation.members, seed))
+        found = np.maximum(METHODS[method](network, image, explanation.members, seed), 0)
         most = np.percentile(found, BRIGHTEST) or 1.0
         maps.append(np.float32(np.minimum(found / most, 1)))
     return dataclasses.replace(explanation, maps=tuple(maps))
@@ -60,16 +60,16 @@ def integrated_gradients(
     _seed: int = 0,
     steps: int = STEPS,
 ) -> NDArray[np.float32]:
-    """What each pixel adds to the score, from a grey picture on (Sundararajan et al. 2017).
+    """What each pixel adds to the score, from an even picture on (Sundararajan et al. 2017).
 
     The gradients are taken at the middle of each step, so that the sum over all pixels comes near
     the difference of the scores (arXiv:1703.01365, completeness).
 
     Args:
         network: With the outputs ``[logits, features]``.
-        image: ``float32 (H, W, 3)``, normalised: 0 is grey.
+        image: ``float32 (H, W, 3)``, normalised: 0 is the even picture's colour.
         members: ``bool (labels,)``, the taxon's labels.
-        steps: From grey to the picture.
+        steps: From there to the picture.
 
     Returns:
         ``float32 (H, W)``, below 0 where a pixel speaks against the taxon.

@@ -139,7 +139,7 @@ def calibrate_model(
     if not looks.readable.any():
         raise DatasetError(" ".join(["No photo can be judged.", *known.notes]))
     logits, truth = looks.logits[looks.readable], known.truth[can_be_known[looks.readable]]
-    organs = chosen.take(np.flatnonzero(looks.readable)).organs
+    seen = chosen.take(np.flatnonzero(looks.readable))
     scores = None
     if TRUST in model.files:
         try:
@@ -147,11 +147,12 @@ def calibrate_model(
         except ValueError as error:
             raise ModelFolderError(str(error)) from None
         scores = likeness(looks.features[looks.readable], of_labels)
-    rules = fit_trust(logits, truth, ranks_of(model.labels()), organs, scores)
+    rules = fit_trust(
+        logits, truth, ranks_of(model.labels()), seen.organs, scores, seen.observations
+    )
 
     def figures(trust: TrustRules) -> Figures:
-        served = trust.weighted(logits, organs)
-        return figures_of(judge(served, truth, trust.temperature), model.labels())
+        return figures_of(judge(logits, truth, trust.temperature), model.labels())
 
     return Calibrated(recalibrate(model, rules), figures(model.trust), figures(rules), known.notes)
 
@@ -209,7 +210,7 @@ def _looked(
     )
     readable = np.ones(len(records), np.bool_)
     readable[[index for index, _ in faults]] = False
-    means = np.float32(model.trust.weighted(means, records.organs) / model.trust.temperature)
+    means /= np.float32(model.trust.temperature)
     if len(np.unique(merged)) < len(merged):
         for row in means:
             shares = np.zeros(len(merged))

@@ -85,6 +85,8 @@ class Answer:
         plausible: The plausible set, or None where the model cannot promise that coverage.
         is_plant: Whether the photos look like plants; None where the model cannot say.
         rejected: Whether nothing is safe since they do not; None where the model cannot say.
+        is_promised: Whether the share ``confidence`` of such safe answers is right. That is known
+            of one photo, without a species list or a prior.
         photos: What was looked at, in the order given.
         model: The model that answered.
         warnings: Sentences about what may make the answer worse.
@@ -97,6 +99,7 @@ class Answer:
     plausible: PlausibleSet | None
     is_plant: IsPlant | None
     rejected: bool | None
+    is_promised: bool
     photos: tuple[SeenPhoto, ...]
     model: ModelFolder
     warnings: tuple[str, ...] = ()
@@ -151,6 +154,8 @@ def answer_of(
     photos: Sequence[SeenPhoto],
     model: ModelFolder,
     plant_share: float | None,
+    may_be_safe: bool = True,
+    is_promised: bool = True,
     warnings: Sequence[str] = (),
 ) -> Answer:
     """Rank the labels of one observation and sum them over genera and families.
@@ -165,6 +170,8 @@ def answer_of(
         photos: The photos of the observation.
         model: The model that answered.
         plant_share: The share of plants that look as little like one; None where unknown.
+        may_be_safe: Whether there may be a safe answer at all.
+        is_promised: Whether the promise of the safe answer is made for such a question.
         warnings: Sentences for the reader.
     """
     is_plant = (
@@ -181,13 +188,18 @@ def answer_of(
         genera=_taxa(*sums["genus"], top_k),
         families=_taxa(*sums["family"], top_k),
         safe_answer=choose_safe_answer(
-            [] if rejected else [(name, taxa, shares) for name, (taxa, shares) in sums.items()],
+            [(name, taxa, shares) for name, (taxa, shares) in sums.items()]
+            if may_be_safe and not rejected
+            else [],
             question.confidence,
             model.trust.safe,
         ),
         plausible=_plausible(probabilities, labels, model, question.coverage),
         is_plant=is_plant,
         rejected=rejected,
+        is_promised=is_promised
+        and model.trust.safe is not None
+        and model.trust.safe.promises(question.confidence),
         photos=tuple(photos),
         model=model,
         warnings=tuple(warnings),

@@ -38,7 +38,7 @@ from plant_classification.trust.rejection import REJECTED, directions, likeness
 from plant_classification.trust.saliency import activation_map
 
 DOUBTFUL_LIST = 0.1
-"""Probability of a species list, by the photos alone, below which an answer warns."""
+"""Probability of a species list, by the photos alone, below which nothing is safe."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +85,7 @@ class Classifier:
                 f"{network} has {self._engine.label_count} outputs for {len(self.labels)} labels."
             )
         self.precision = self._engine.precision
+        self._directions = self._read_directions()
 
     @classmethod
     def load(
@@ -156,9 +157,10 @@ class Classifier:
             asked: As in :meth:`identify`; of several crops the middle one is explained.
 
         Raises:
-            ArgumentError: The answer does not hold that taxon, or as in :meth:`identify`.
+            ArgumentError: The answer does not hold that taxon, the network ends otherwise than in
+                dense layers on the mean of its features, or as in :meth:`identify`.
             PhotoError, UrlError: A photo that cannot be read, named in the sentence.
-            ModelFolderError: The network ends otherwise than in dense layers on its features' mean.
+            ModelFolderError: A file of the model is damaged.
         """
         answer, looks = self._answer(photos, organs, Question(**asked))
         name = taxon or answer.candidates[0].label.name
@@ -166,7 +168,7 @@ class Classifier:
         try:
             layers = self._head
         except ValueError as error:
-            raise ModelFolderError(f"The answer cannot be explained. {error}") from None
+            raise ArgumentError(f"This model's answers cannot be explained: {error}") from None
         maps = tuple(activation_map(look.feature_map, layers, members) for look in looks)
         return Explanation(answer, name, members, tuple(look.view for look in looks), maps)
 
@@ -193,6 +195,13 @@ class Classifier:
         ]
         seen = [look.seen for look in looks]
         shares = of_photos(np.stack([look.shares for look in looks]))
+        share = 1.0 if possible is None else float(shares[possible].sum())
+        warnings = [*self._of_small_photos(seen), *_of_stray_photos(looks)]
+        if share < DOUBTFUL_LIST:
+            warnings.append(
+                f"By the photos alone, the list has {share:.1%} of the probability: the plant may "
+                "be none of its species, and nothing is safe."
+            )
         answer = answer_of(
             expected(shares, possible, factors),
             self.labels,
@@ -201,11 +210,9 @@ class Classifier:
             photos=seen,
             model=self.folder,
             plant_share=_best_share(looks),
-            warnings=[
-                *self._of_small_photos(seen),
-                *_of_stray_photos(looks),
-                *_of_the_list(shares, possible),
-            ],
+            may_be_safe=share >= DOUBTFUL_LIST,
+            is_promised=len(looks) == 1 and possible is None and factors is None,
+            warnings=warnings,
         )
         return answer, looks
 
@@ -213,18 +220,21 @@ class Classifier:
         rule = self.folder.trust.rejection
         if rule is None or self._directions is None:
             return None
-        features = feature_maps.mean(axis=(0, 1, 2), keepdims=False)[np.newaxis]
+        features = feature_maps[0].mean(axis=(0, 1))[np.newaxis]
         return rule.share(float(likeness(features, self._directions)[0]))
 
-    @functools.cached_property
-    def _directions(self) -> NDArray[np.float32] | None:
-        """The mean features of the labels; None where the model keeps none."""
-        if TRUST not in self.folder.files:
+    def _read_directions(self) -> NDArray[np.float32] | None:
+        """The mean features of the labels; None where no photo is judged by them."""
+        if self.folder.trust.rejection is None or TRUST not in self.folder.files:
             return None
+        path = self.folder.file(TRUST)
         try:
-            return directions(*load_means(self.folder.file(TRUST)))
+            found = directions(*load_means(path))
         except ValueError as error:
             raise ModelFolderError(str(error)) from None
+        if found.shape[1] != self._engine.feature_count:
+            raise ModelFolderError(f"{path} is that of another network.")
+        return found
 
     @functools.cached_property
     def _head(self) -> tuple[Head, ...]:
@@ -240,9 +250,8 @@ class Classifier:
                 f"not {name!r}.",
                 field="taxon",
             )
-        if name in listed:
-            return np.array([label.name == name for label in self.labels])
-        return np.array([name in (label.genus, label.family) for label in self.labels])
+        taxa_of_labels = ((label.name, label.genus, label.family) for label in self.labels)
+        return np.array([name in taxa for taxa in taxa_of_labels])
 
     def logits(self, photos: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Raw outputs of the network, before temperature.
@@ -318,12 +327,3 @@ def _of_stray_photos(looks: Sequence[_Look]) -> list[str]:
 def _best_share(looks: Sequence[_Look]) -> float | None:
     """One photo that shows a plant is enough."""
     return max((look.plant_share for look in looks if look.plant_share is not None), default=None)
-
-
-def _of_the_list(shares: NDArray[np.float64], possible: NDArray[np.bool_] | None) -> list[str]:
-    """A warning where the photos look like none of the species list."""
-    share = 1.0 if possible is None else float(shares[possible].sum())
-    if share >= DOUBTFUL_LIST:
-        return []
-    fault = f"By the photos alone, the list has {share:.1%} of the probability: "
-    return [fault + "the plant may be none of its species."]

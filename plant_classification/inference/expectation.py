@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from plant_classification.errors import ArgumentError, ModelFolderError
 from plant_classification.models.files import identity, read_plain_file
-from plant_classification.question import Question
+from plant_classification.question import LIST_NAME, Question
 from plant_classification.taxonomy import Label
 from plant_classification.taxonomy.priors import Prior, read_prior
 from plant_classification.taxonomy.species_lists import NameIndex, read_species_list
@@ -102,7 +102,11 @@ class Expectation:
         return read_prior(_text(path), path.name, self._index, len(self._labels))
 
     def _lists(self) -> str:
-        names = sorted(path.stem for path in self._models_dir.glob(f"*{LIST_SUFFIX}"))
+        names = sorted(
+            path.stem
+            for path in self._models_dir.glob(f"*{LIST_SUFFIX}")
+            if path.is_file() and LIST_NAME.fullmatch(path.stem)
+        )
         return f"There are: {', '.join(names)}." if names else "There is none in the models folder."
 
 

@@ -46,13 +46,14 @@ def read_head(network: Path) -> tuple[Head, ...]:
             is_turned = product.get_attributes()["transpose_b"]
             weights = _constant(kernel).T if is_turned else _constant(kernel)
             layers.insert(0, Head(np.ascontiguousarray(weights), _constant(bias).reshape(-1)))
-            if node.get_type_name() == "Relu":
-                node = node.input_value(0).get_node()
+            if node.get_type_name() != "Relu":
+                break
+            node = node.input_value(0).get_node()
     except (ValueError, KeyError, AttributeError, RuntimeError):
         layers = []
     channels = model.output("features").get_partial_shape()[-1].get_length()
     if node.get_type_name() != "ReduceMean" or not layers or len(layers[0].kernel) != channels:
-        raise ValueError(f"{network}: the logits are no function of the mean of the features.")
+        raise ValueError("the logits are no function of the mean of the features.")
     return tuple(layers)
 
 

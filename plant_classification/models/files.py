@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 import stat
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -124,18 +125,23 @@ def new_folder(target: Path) -> Iterator[Path]:
 def write_file(path: Path, content: bytes) -> None:
     """Write a file whole or not at all; one that is there is replaced.
 
+    What a link points to is written, and what is no file, such as a pipe, is written into.
+
     Raises:
         OSError: It cannot be written.
     """
-    partial = path.with_name(path.name + PARTIAL)
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        target.write_bytes(content)
+        return
+    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
     try:
         partial.write_bytes(content)
         fsync(partial)
-        partial.replace(path)
-        fsync(path.parent)
+        partial.replace(target)
+        fsync(target.parent)
     finally:
-        if partial.is_file():
-            partial.unlink()
+        partial.unlink(missing_ok=True)
 
 
 def fsync(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ COLUMNS = ("species", "weight")
 FLOOR = 0.05
 """The least factor: where the photo makes a species more than 20 times as likely, it wins."""
 
+MOST_WEIGHT = 1e15
+
 
 @dataclasses.dataclass(frozen=True)
 class Prior:
@@ -22,10 +25,12 @@ class Prior:
 
     Attributes:
         weights: For each region and month of a row (empty and 0 where the row does not say) the
-            weight of each label, ``float64 (labels,)``.
+            weight of each label that it has.
+        label_count: Number of labels.
     """
 
-    weights: dict[tuple[str, int], NDArray[np.float64]]
+    weights: Mapping[tuple[str, int], Mapping[int, float]]
+    label_count: int
 
     @property
     def regions(self) -> list[str]:
@@ -35,24 +40,23 @@ class Prior:
     def factors(self, region: str | None, month: int | None) -> NDArray[np.float64] | None:
         """What the probabilities are multiplied by.
 
-        The weights of all rows that fit are added: a row fits a region or a month that it names, or
-        does not name, or that is not asked for.
+        The weights of all rows that fit are added: those of the region asked for and those without
+        one; those of the month asked for, those without one, and all where none is asked for.
 
         Args:
-            region: One of ``regions``, or None for all.
-            month: 1 to 12, or None for all.
+            region: One of ``regions``, or None.
+            month: 1 to 12, or None.
 
         Returns:
             ``float64 (labels,)`` in [``FLOOR``, 1], 1 for the most common; None where no row fits.
         """
-        fitting = [
-            weights
-            for (of_region, of_month), weights in self.weights.items()
-            if (region is None or of_region in ("", region))
-            and (month is None or of_month in (0, month))
-        ]
-        total = np.sum(fitting, axis=0) if fitting else np.zeros(1)
-        return np.maximum(total / total.max(), FLOOR) if total.max() > 0 else None
+        total = np.zeros(self.label_count)
+        for (of_region, of_month), weights in self.weights.items():
+            if of_region in ("", region) and (month is None or of_month in (0, month)):
+                for place, weight in weights.items():
+                    total[place] += weight
+        most = total.max(initial=0)
+        return np.maximum(total / most, FLOOR) if most > 0 else None
 
 
 def read_prior(text: str, source: str, index: NameIndex, label_count: int) -> Prior:
@@ -69,17 +73,16 @@ def read_prior(text: str, source: str, index: NameIndex, label_count: int) -> Pr
     Raises:
         ValueError: A fault, with file and line.
     """
-    weights: dict[tuple[str, int], NDArray[np.float64]] = {}
+    weights: dict[tuple[str, int], dict[int, float]] = {}
 
     def add(row: dict[str, str]) -> None:
         weight, month = _weight(row["weight"]), _month(row.get("month", ""))
-        of_row = weights.setdefault(
-            (row.get("region", "").strip(), month), np.zeros(label_count, np.float64)
-        )
-        of_row[list(index.find(row["species"]))] += weight
+        for place in index.find(row["species"]):
+            of_row = weights.setdefault((row.get("region", "").strip(), month), {})
+            of_row[place] = of_row.get(place, 0.0) + weight
 
     read_table(text, source, COLUMNS, add)
-    return Prior(weights)
+    return Prior(weights, label_count)
 
 
 def _weight(text: str) -> float:
@@ -87,8 +90,8 @@ def _weight(text: str) -> float:
         weight = float(text)
     except ValueError:
         weight = math.nan
-    if not 0 <= weight < math.inf:
-        raise ValueError(f"weight must be a number from 0 up, not {text!r}.")
+    if not 0 <= weight <= MOST_WEIGHT:
+        raise ValueError(f"weight must be a number from 0 to {MOST_WEIGHT:g}, not {text!r}.")
     return weight
 
 

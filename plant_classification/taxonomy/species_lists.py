@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -15,6 +17,10 @@ from plant_classification.taxonomy.synonyms import normal_form
 
 MOST_NAMED = 5
 COMMENT = "#"
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = 80
+_AUTHOR = re.compile(r"(\(|[^\W\d_a-z])[^;,\t]*\..*")
+"""What may follow a genus: ``Rosa L.``; but ``Iris Vulgaris`` is a species, badly written."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,17 +56,18 @@ class NameIndex:
         )
 
     def find(self, name: str) -> tuple[int, ...]:
-        """The labels that a name stands for; none where the model does not know it.
+        """The labels that a name stands for; none where the model does not know it, or it is none.
 
         A species stands for its label and those below it, and for a label of its genus whose
         species is not named; a genus or a family for all its labels.
-
-        Raises:
-            ValueError: It is no name.
         """
-        parsed = parse_name(name)
+        try:
+            parsed = parse_name(name)
+        except ValueError:
+            return ()
         if parsed.species is None:
-            return self.places.get(parsed.genus, ())
+            is_genus = parsed.author is None or _AUTHOR.fullmatch(parsed.author)
+            return self.places.get(parsed.genus, ()) if is_genus else ()
         exact = self.places.get(normal_form(name), ()) or self.places.get(parsed.species, ())
         return exact + self.unnamed_species.get(parsed.genus, ())
 
@@ -88,17 +95,13 @@ def read_species_list(text: str, source: str, index: NameIndex) -> NDArray[np.bo
     listed = np.zeros(1 + max(place for places in index.places.values() for place in places), bool)
     unknown = []
     for line, name in _names(text):
-        try:
-            places = index.find(name)
-        except ValueError:
-            places = ()
-        if places:
+        if places := index.find(name):
             listed[list(places)] = True
         else:
             unknown.append((line, name))
     if unknown:
         told = "; ".join(
-            f"line {line}: {name!r}"
+            f"line {line}: {_SHORT.repr(name)}"
             + (f" (nearest: {near})" if (near := index.nearest(name)) else "")
             for line, name in unknown[:MOST_NAMED]
         )

@@ -119,9 +119,8 @@ def publish(
         logits = looks.logits if looks.readable.all() else looks.logits[looks.readable]
         truth = ours[seen.labels]
         scores = likeness(looks.features[looks.readable], of_labels)
-        rules = trust or fit_trust(logits, truth, ranks, seen.organs, scores)
-        served = rules.weighted(logits, seen.organs)
-        return _Judged(seen, rules, judge(served, truth, rules.temperature))
+        rules = trust or fit_trust(logits, truth, ranks, seen.organs, scores, seen.observations)
+        return _Judged(seen, rules, judge(logits, truth, rules.temperature))
 
     statistics = trained.statistics or _statistics(trained, dataset, engine, settings, observe)
     of_labels = directions(statistics.means, statistics.counts)

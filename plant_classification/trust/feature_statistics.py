@@ -7,6 +7,7 @@ mean, all of the same shape.
 from __future__ import annotations
 
 import dataclasses
+import tokenize
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 BLOCK = 1024
 LEAST_VARIANCE = 1e-12
+MOST_FEATURE = 1e6
 ARRAYS = ("means", "counts", "variances", "correlations")
 
 
@@ -131,7 +133,7 @@ def load_means(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     means, counts = _read(path, ("means", "counts"))
     if means.ndim != 2 or counts.shape != means.shape[:1] or counts.dtype.kind != "i":
         raise ValueError(f"{path} cannot be used: its arrays do not fit each other.")
-    if means.dtype.kind != "f" or not np.isfinite(means).all():
+    if means.dtype.kind != "f" or not (np.abs(means) < MOST_FEATURE).all() or not counts.any():
         raise ValueError(f"{path} cannot be used: its arrays hold what statistics cannot be.")
     return means.astype(np.float32), counts.astype(np.int64)
 
@@ -149,7 +151,9 @@ def _read(path: Path, names: Sequence[str]) -> list[NDArray[Any]]:
         ValueError,
         EOFError,
         MemoryError,
-        NotImplementedError,
+        RuntimeError,
+        SyntaxError,
+        tokenize.TokenError,
         zipfile.BadZipFile,
     ) as error:
         raise ValueError(f"{path} cannot be used: {error}") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.taxonomy import Rank
-from plant_classification.trust.calibration import fit_temperature, probabilities
+from plant_classification.trust.calibration import TEMPERATURES, fit_temperature, probabilities
 from plant_classification.trust.plausible import PlausibleRule, fit_plausible
 from plant_classification.trust.rejection import RejectionRule, fit_rejection
 from plant_classification.trust.safe_answer import SafeRule, fit_safe, rank_tops
 
 LEAST_OF_ORGAN = 20
 """Photos of an organ from which on it gets a weight of its own."""
+
+LEARNED_ORGANS = ("leaf", "flower", "fruit", "bark", "habit", "other")
+"""Organs that a photo can be said to show."""
 
 BLOCK = 256
 
@@ -47,22 +49,14 @@ class TrustRules:
         Raises:
             ValueError: They cannot be such rules.
         """
+        low, high = TEMPERATURES
         for name, value in {"temperature": self.temperature, **self.organ_weights}.items():
-            if not 0 < value < math.inf:
-                raise ValueError(f"{name} must be a number above 0, not {value}")
+            if not low <= value <= high:
+                raise ValueError(f"{name} must be from {low:g} to {high:g}, not {value}")
 
     def organ_weight(self, organ: str | None) -> float:
         """Of photos of that organ; 1 where none was learned."""
         return self.organ_weights.get(organ or "", 1.0)
-
-    def weighted(
-        self, logits: NDArray[np.floating], organs: Sequence[str | None] | None
-    ) -> NDArray[np.floating]:
-        """Logits ``(N, labels)`` times the weights of the organs of their photos."""
-        if not organs or not self.organ_weights:
-            return logits
-        weights = np.array([self.organ_weight(organ) for organ in organs], np.float32)
-        return logits * weights[:, np.newaxis]
 
     def to_dict(self) -> dict[str, Any]:
         """What goes into model.json."""
@@ -98,8 +92,12 @@ def fit_trust(
     ranks: Sequence[Rank],
     organs: Sequence[str | None] | None = None,
     scores: NDArray[np.floating] | None = None,
+    observations: Sequence[str | None] | None = None,
 ) -> TrustRules:
     """Learn the rules from photos that the network was not trained on.
+
+    What is promised is learned from photos as they come, whether their organ is told or not, and
+    from one photo of each observation, since others of it are no new evidence.
 
     Args:
         logits: ``(N, labels)``, finite.
@@ -108,31 +106,34 @@ def fit_trust(
         organs: What each photo shows, where that is known.
         scores: ``(N,)``, how much each photo looks like a label (:func:`rejection.likeness`), where
             that is known.
+        observations: Which photos are of one plant, where that is known.
 
     Raises:
         ArgumentError: Arrays that do not match.
     """
     temperature = fit_temperature(logits, truth)
     weights = _organ_weights(logits, truth, organs or (), temperature)
-    rules = TrustRules(temperature, weights)
-    served = rules.weighted(logits, organs)
     right = np.zeros(len(truth))
     is_first = np.zeros(len(truth), np.bool_)
     for start in range(0, len(truth), BLOCK):
         rows = slice(start, start + BLOCK)
-        shares = probabilities(served[rows], temperature)
+        shares = probabilities(logits[rows], temperature)
         right[rows] = np.take_along_axis(shares, truth[rows, np.newaxis], axis=1)[:, 0]
         is_first[rows] = shares.argmax(axis=1) == truth[rows]
-    return dataclasses.replace(
-        rules,
-        plausible=fit_plausible(right, is_first),
+    alone = _first_of_each(observations, len(truth))
+    return TrustRules(
+        temperature,
+        weights,
+        plausible=fit_plausible(right[alone], is_first[alone]),
         safe=fit_safe(
             *(
-                rank_tops(served, temperature, truth, ranks, is_struck_out=is_struck_out)
+                rank_tops(
+                    logits[alone], temperature, truth[alone], ranks, is_struck_out=is_struck_out
+                )
                 for is_struck_out in (False, True)
             )
         ),
-        rejection=None if scores is None else fit_rejection(scores),
+        rejection=None if scores is None else fit_rejection(scores[alone]),
     )
 
 
@@ -145,9 +146,24 @@ def _organ_weights(
     """For each organ the temperature of all photos over its own."""
     column = np.array([organ or "" for organ in organs])
     weights = {}
-    for organ in sorted(set(column.tolist()) - {""}):
+    for organ in sorted(set(column.tolist()) & set(LEARNED_ORGANS)):
         rows = np.flatnonzero(column == organ)
         if len(rows) >= LEAST_OF_ORGAN:
             own = fit_temperature(logits[rows] / np.float32(temperature), truth[rows])
-            weights[organ] = 1 / own
+            weights[organ] = float(np.clip(1 / own, *TEMPERATURES))
     return weights
+
+
+def _first_of_each(observations: Sequence[str | None] | None, count: int) -> NDArray[np.intp]:
+    """The first photo of each observation, and each photo that is of none."""
+    if not observations:
+        return np.arange(count)
+    first: dict[str, int] = {}
+    return np.array(
+        [
+            place
+            for place, name in enumerate(observations)
+            if name is None or first.setdefault(name, place) == place
+        ],
+        np.intp,
+    )

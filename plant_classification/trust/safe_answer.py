@@ -172,22 +172,27 @@ def rank_tops(
         temperature: Divisor of the logits.
         truth: ``(N,)``, the index of each photo's label.
         ranks: Those of the labels, species, genus and family.
-        is_struck_out: Whether each photo's own label is struck out, as if the model had never been
-            shown it: its species is never right then, its genus and family may be.
+        is_struck_out: Whether each photo's own species, or label where that is only a genus, is
+            struck out, as if the model had never been shown it: then its species is never right,
+            its genus and family may be.
     """
+    species, genus, _ = ranks
+    # Labels of a taxon are struck out together: a species, or the labels that are only its genus.
+    taxon = np.where(species.members >= 0, species.members, -1 - genus.members)
     shares = np.zeros((len(truth), len(ranks)))
     right = np.zeros((len(truth), len(ranks)), np.bool_)
     for start in range(0, len(truth), BLOCK):
         rows = slice(start, start + BLOCK)
-        block, labels = np.array(logits[rows], np.float64), truth[rows]
-        if is_struck_out:
-            block[np.arange(len(block)), labels] = STRUCK_OUT
-        found = probabilities(block, temperature)
+        block, labels = logits[rows].astype(np.float64), truth[rows]
+        is_out = (taxon[labels][:, np.newaxis] == taxon) & is_struck_out
+        is_left = ~is_out.all(axis=1)
+        found = probabilities(np.where(is_out, STRUCK_OUT, block), temperature)
         for place, rank in enumerate(ranks):
             if rank.taxa:
                 sums = rank.sum(found)
-                shares[rows, place] = sums.max(axis=1)
-                right[rows, place] = sums.argmax(axis=1) == rank.members[labels]
+                shares[rows, place] = np.where(is_left, sums.max(axis=1), 0)
+                is_right = sums.argmax(axis=1) == rank.members[labels]
+                right[rows, place] = is_right & is_left
     return RankTops(shares, right)
 
 
@@ -217,7 +222,7 @@ def _thresholds(
     given = wrong = 0
     found = [NEVER] * len(RANKS)
     for place in range(len(RANKS)):
-        level = MISLED / len(RANKS) / len(TRIED) ** (place + 1)
+        level = MISLED / len(RANKS) / (len(TRIED) + 1) ** (place + 1)
         for threshold in TRIED:
             taken = [
                 rows & (tops.shares[:, place] >= threshold)

@@ -155,7 +155,8 @@ def test_a_taxon_that_the_answer_does_not_hold(service: Service, flower: Path) -
         ("species_list", "park", "line 1: 'Rossa canina' (nearest: Rosa"),
         ("region", "moon", "region needs a prior.csv"),
         ("month", "3", "month needs a prior.csv"),
-        ("month", "13", "month must be 1 to 12, not 13"),
+        ("month", "13", "month must be a number from 1 to 12, not 13"),
+        ("month", "3.7", "Not a valid integer"),
         ("month", "may", "Not a valid integer"),
     ],
 )
