@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from plant_classification import Answer, Classifier
 from plant_classification.settings import Settings, load_settings
 
 
@@ -25,6 +26,12 @@ def flower() -> Path:
     from sklearn import datasets
 
     return Path(datasets.__file__).parent / "images" / "flower.jpg"
+
+
+@pytest.fixture(scope="session")
+def named(flower: Path) -> Answer:
+    """What the starter says of the flower: other ways to ask must say the same."""
+    return Classifier.load("starter").identify(flower)
 
 
 @pytest.fixture

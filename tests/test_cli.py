@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from plant_classification import Classifier
+from plant_classification import Answer
 from plant_classification.cli import cli, main
 from plant_classification.cli.identify import in_words
 from plant_classification.errors import ArgumentError, UnknownModelError
+from plant_classification.inference.answer import IsPlant
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.trust import choose_safe_answer
 
@@ -36,40 +37,43 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_a_photo_gets_a_table_with_ranks_and_the_safe_answer_in_words(
-    run: Run, flower: Path
+    run: Run, flower: Path, named: Answer
 ) -> None:
     result = run("identify", flower, "--top-k", "3")
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
     assert lines[0] == "flower.jpg"
-    assert lines[1].startswith("label   Dahlia sp.")
+    first = named.candidates[0].label
+    assert lines[1].startswith(f"label   {first.name}")
     assert "%" in lines[1]
     assert "█" in lines[1]
-    assert lines[1].rstrip().endswith("dahlia")
-    assert lines[4].startswith("genus   Dahlia")
-    assert lines[6].startswith("family  Asteraceae")
+    assert lines[1].rstrip().endswith(dict(first.common_names)["en"][0])
+    assert lines[4].startswith(f"genus   {named.genera[0].name}")
+    assert lines[6].startswith(f"family  {named.families[0].name}")
     assert lines[8].startswith("Safe answer: ")
 
 
-def test_json_is_one_object_a_line_and_a_bad_photo_is_one_too(run: Run, flower: Path) -> None:
+def test_json_is_one_object_a_line_and_a_bad_photo_is_one_too(
+    run: Run, flower: Path, named: Answer
+) -> None:
     result = run("identify", "--json", flower, "nowhere.jpg", flower)
     assert result.exit_code == 1
     first, bad, last = (json.loads(line) for line in result.stdout.splitlines())
     assert first == last
-    assert first["labels"][0] == "Dahlia sp."
+    assert first["labels"][0] == named.candidates[0].label.name
     assert bad["status"] == "error"
     assert "nowhere.jpg does not exist" in bad["message"]
     assert bad["photos"] == [{"name": "nowhere.jpg"}]
 
 
 def test_a_bad_photo_is_reported_and_the_others_go_on(
-    run: Run, flower: Path, tmp_path: Path
+    run: Run, flower: Path, tmp_path: Path, named: Answer
 ) -> None:
     (tmp_path / "notes.txt").write_text("not a photo")
     result = run("identify", tmp_path / "notes.txt", flower)
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: notes.txt is not a picture that is read")
-    assert "Dahlia sp." in result.stdout
+    assert named.candidates[0].label.name in result.stdout
 
 
 def test_an_observation_is_one_answer(run: Run, flower: Path) -> None:
@@ -122,13 +126,15 @@ def test_a_wrong_command_line_is_refused_with_status_2(run: Run, words: list[str
     assert "Usage:" in result.stderr
 
 
-def test_a_model_is_chosen_by_name_or_folder(run: Run, flower: Path, tmp_path: Path) -> None:
+def test_a_model_is_chosen_by_name_or_folder(
+    run: Run, flower: Path, tmp_path: Path, named: Answer
+) -> None:
     models = tmp_path / "elsewhere"
     shutil.copytree(STARTER_FOLDER, models / "mine")
     for words in (["--model", "mine", "--models-dir", models], ["--model", models / "mine"]):
         result = run("identify", "--json", flower, *words)
         assert result.exit_code == 0, result.output
-        assert json.loads(result.stdout)["labels"][0] == "Dahlia sp."
+        assert json.loads(result.stdout)["labels"][0] == named.candidates[0].label.name
 
 
 def test_an_unknown_model_is_one_line_on_standard_error_and_status_1(
@@ -170,15 +176,25 @@ def test_a_model_is_shown_with_its_card_and_species(run: Run) -> None:
         (1e-3, r"Safe answer: the genus Dahlia, \d+\.\d% sure\."),
         (
             1.0,
-            r"Safe answer: none at 100%\. Nearest is the family Asteraceae with \d+\.\d%; .*\.",
+            r"Safe answer: none at 100%\. Nearest is the family \w+ with \d+\.\d%; .*\.",
         ),
     ],
 )
-def test_the_safe_answer_is_a_sentence(flower: Path, confidence: float, sentence: str) -> None:
-    answer = Classifier.load().identify(flower)
-    ranks = [("genus", ["Dahlia"], np.array([answer.genera[0].probability]))]
+def test_the_safe_answer_is_a_sentence(named: Answer, confidence: float, sentence: str) -> None:
+    ranks = [("genus", ["Dahlia"], np.array([named.genera[0].probability]))]
     safe = choose_safe_answer(ranks, confidence)
-    assert re.fullmatch(sentence, in_words(dataclasses.replace(answer, safe_answer=safe)))
+    words = in_words(dataclasses.replace(named, safe_answer=safe, is_promised=False))
+    assert re.fullmatch(sentence, words)
+
+
+def test_a_promise_and_a_rejection_are_told(named: Answer) -> None:
+    ranks = [("genus", ["Dahlia"], np.array([0.5]))]
+    safe = choose_safe_answer(ranks, 0.5)
+    words = in_words(dataclasses.replace(named, safe_answer=safe, is_promised=True))
+    assert words == "Safe answer: the genus Dahlia, 50.0%; of such answers 50% are right."
+    is_plant = IsPlant(0.004, 0.03, binary=False)
+    words = in_words(dataclasses.replace(named, is_plant=is_plant, rejected=True))
+    assert "does not look like a plant that the model knows (0.4% of such plants" in words
 
 
 def test_help_describes_the_options(run: Run) -> None:

@@ -66,7 +66,7 @@ def test_a_model_is_trained_and_its_first_use_is_told(run: Run, plants: Path, fo
     result = run("train", plants, *FAST, "--name", "my garden")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("my garden: efficientnet_lite0, 3 labels, in ")
+    assert lines[0].startswith("my garden: efficientnet_lite1, 3 labels, in ")
     assert re.fullmatch(r"Of \d+ validation photos the right name came first .*%\.", lines[1])
     report = Path(lines[-2].removeprefix("Report: "))
     assert report.is_file()
@@ -106,7 +106,7 @@ def test_names_are_added_to_a_model_and_what_that_costs_is_told(
     result = run("train", more, "--mode", "fast", "--extend", "two", "--name", "four")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("four: efficientnet_lite0, 4 labels, in ")
+    assert lines[0].startswith("four: efficientnet_lite1, 4 labels, in ")
     assert any(
         re.match(r"Labels that were known: .*% right before, .*% after", line) for line in lines
     )
@@ -117,7 +117,7 @@ def test_a_dry_run_tells_and_writes_nothing(run: Run, plants: Path, folder: Path
     assert result.exit_code == 0, result.output
     assert f"Data set: {plants} " in result.stdout
     assert "Labels: 3; photos: " in result.stdout
-    assert "Network: efficientnet_lite0 at 224 px, from starter " in result.stdout
+    assert "Network: efficientnet_lite1 at 224 px, from starter " in result.stdout
     assert f"It would write the model 'mine': {folder / 'models' / 'mine'}" in result.stdout
     assert written(folder) == []
 

@@ -177,7 +177,7 @@ def test_the_wheel_names_a_plant_in_an_empty_environment(
     assert installed.split() == ["None", "None"]
 
     (line,) = run(binaries / "plant-classification", "identify", "--json", PHOTO).splitlines()
-    assert json.loads(line)["results"][0]["genus"] == "Dahlia"
+    assert "Dahlia" in [result["genus"] for result in json.loads(line)["results"]]
 
     found = run(
         binaries / "python",

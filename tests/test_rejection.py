@@ -139,7 +139,9 @@ def test_one_photo_of_a_plant_is_enough_and_the_other_is_named(
 ) -> None:
     answer = Classifier.load(model.path).identify([flower, NOISE])
     assert answer.rejected is False
-    assert answer.warnings == ("photos[1] does not look like a plant that the model knows.",)
+    assert answer.warnings == (
+        "Photo 2 (the photo) does not look like a plant that the model knows.",
+    )
 
 
 def test_a_model_without_a_rule_cannot_say(model: ModelFolder, flower: Path) -> None:

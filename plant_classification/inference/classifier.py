@@ -318,8 +318,8 @@ class Classifier:
 def _of_stray_photos(looks: Sequence[_Look]) -> list[str]:
     """A warning for each of several photos that shows no plant."""
     return [
-        f"{look.seen.name} does not look like a plant that the model knows."
-        for look in looks
+        f"Photo {place} ({look.seen.name}) does not look like a plant that the model knows."
+        for place, look in enumerate(looks, 1)
         if len(looks) > 1 and look.plant_share is not None and look.plant_share < REJECTED
     ]
 

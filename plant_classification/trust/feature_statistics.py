@@ -133,9 +133,11 @@ def load_means(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     means, counts = _read(path, ("means", "counts"))
     if means.ndim != 2 or counts.shape != means.shape[:1] or counts.dtype.kind != "i":
         raise ValueError(f"{path} cannot be used: its arrays do not fit each other.")
-    if means.dtype.kind != "f" or not (np.abs(means) < MOST_FEATURE).all() or not counts.any():
+    with np.errstate(over="ignore"):
+        found = means.astype(np.float32)
+    if means.dtype.kind != "f" or not (np.abs(found) < MOST_FEATURE).all() or not counts.any():
         raise ValueError(f"{path} cannot be used: its arrays hold what statistics cannot be.")
-    return means.astype(np.float32), counts.astype(np.int64)
+    return found, counts.astype(np.int64)
 
 
 def _read(path: Path, names: Sequence[str]) -> list[NDArray[Any]]:
