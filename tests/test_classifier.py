@@ -24,7 +24,7 @@ from plant_classification.errors import ArgumentError, ModelFolderError, Unknown
 from plant_classification.inference.engine import choose_precision
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.settings import load_settings
-from plant_classification.trust import PlausibleRule, of_photos
+from plant_classification.trust import PlausibleRule, TrustRules, of_photos
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,9 @@ def test_the_plausible_set_holds_what_reaches_the_threshold_of_the_coverage(
     flower: Path, tmp_path: Path
 ) -> None:
     rule = PlausibleRule((0.8, 0.9), (0.9999, 0.0))
-    classifier = Classifier.load(write_tiny_model(tmp_path / "tiny", plausible=rule).path)
+    classifier = Classifier.load(
+        write_tiny_model(tmp_path / "tiny", trust=TrustRules(plausible=rule)).path
+    )
     names = [candidate.label.name for candidate in classifier.identify(flower).candidates]
 
     def plausible(coverage: float) -> Any:

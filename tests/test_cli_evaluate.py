@@ -15,7 +15,8 @@ from tiny_network import write_tiny_model
 
 from plant_classification import Classifier
 from plant_classification.cli import cli
-from plant_classification.trust import PlausibleRule
+from plant_classification.trust import PlausibleRule, TrustRules
+from plant_classification.trust.safe_answer import SafeRule
 
 Run = Callable[..., Result]
 
@@ -121,7 +122,8 @@ def test_a_person_gets_a_table_and_a_report(run: Run, table: Path, tmp_path: Pat
 def test_plausible_sets_are_judged_where_the_model_has_them(
     run: Run, models: Path, table: Path
 ) -> None:
-    write_tiny_model(models / "sets", seed=1, plausible=PlausibleRule((0.8, 0.95), (1.0, 0.0)))
+    rule = PlausibleRule((0.8, 0.95), (1.0, 0.0))
+    write_tiny_model(models / "sets", seed=1, trust=TrustRules(plausible=rule))
     sets = as_json(run(table, "--model", "sets", "--json"))["plausible"]
     one = as_json(run(table, "--model", "one", "--json"))
     assert sets["0.8"]["coverage"] == pytest.approx(one["top_1"])
@@ -129,6 +131,22 @@ def test_plausible_sets_are_judged_where_the_model_has_them(
     assert (sets["0.95"]["coverage"], sets["0.95"]["size"]) == (1, 2)
     assert one["plausible"] is None
     assert "Plausible sets at 95%: 100.0% hold" in run(table, "--model", "sets").stdout
+
+
+def test_safe_answers_are_judged_at_what_the_model_promises(
+    run: Run, models: Path, table: Path
+) -> None:
+    rule = SafeRule((0.8, 0.9), ((0.0, 0.0, 0.0), (2.0, 2.0, 0.0)))
+    write_tiny_model(models / "safe", seed=1, trust=TrustRules(safe=rule))
+    found = as_json(run(table, "--model", "safe", "--json"))
+    assert set(found["safe"]) == {"0.8", "0.9"}
+    assert found["safe"]["0.8"]["given"] == found["safe"]["0.9"]["given"] == 1
+    assert found["safe"]["0.8"]["right"] == pytest.approx(found["top_1"])
+    assert found["safe"]["0.9"]["right"] == pytest.approx(found["family_top_1"])
+    low, high = found["safe"]["0.8"]["intervals"]["right"]
+    assert low <= found["safe"]["0.8"]["right"] <= high
+    assert as_json(run(table, "--model", "one", "--json"))["safe"] is None
+    assert "Safe answers at 80%: 100.0% of the photos" in run(table, "--model", "safe").stdout
 
 
 def test_an_unreadable_photo_is_left_out_and_told(run: Run, table: Path) -> None:

@@ -11,16 +11,14 @@ from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
 from plant_classification.openvino import import_openvino, save_network
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.taxonomy import label_of
-from plant_classification.trust import PlausibleRule, TrustRules
+from plant_classification.trust import TrustRules
 
 SIZE, CHANNELS = 32, 24
 RULE = Preprocessing(SIZE)
 LABELS = (label_of("Rosa canina", "Rosaceae"), label_of("Viola odorata", "Violaceae"))
 
 
-def write_tiny_model(
-    path: Path, seed: int = 0, plausible: PlausibleRule | None = None
-) -> ModelFolder:
+def write_tiny_model(path: Path, seed: int = 0, trust: TrustRules | None = None) -> ModelFolder:
     """A model folder with a network of random filters and a random head."""
     openvino = import_openvino()
     operations = openvino.opset13
@@ -46,7 +44,7 @@ def write_tiny_model(
         architecture="mobilenet",
         preprocessing=RULE,
         labels=LABELS,
-        trust=TrustRules(plausible=plausible),
+        trust=trust,
         training={},
         metrics={},
         files={name: made / name for name in (NETWORK, NETWORK_WEIGHTS)},

@@ -44,6 +44,15 @@ def print_evaluation(found: Mapping[str, Any], console: Console) -> None:
             f"({least:.2f} to {most:.2f}).",
             soft_wrap=True,
         )
+    for promised, safe in (found["safe"] or {}).items():
+        if safe["right"] is not None:
+            low, high = safe["intervals"]["right"]
+            console.print(
+                f"Safe answers at {float(promised):.0%}: {safe['given']:.1%} of the photos get "
+                f"one, {safe['right']:.1%} of these are right "
+                f"({100 * low:.1f} to {100 * high:.1f}).",
+                soft_wrap=True,
+            )
     for column, groups in found["groups"].items():
         _print_groups(column, groups, console)
     for note in found["notes"]:

@@ -28,6 +28,19 @@ class Sets:
 
 
 @dataclasses.dataclass(frozen=True)
+class Safe:
+    """The safe answers to photos.
+
+    Attributes:
+        given: ``bool (N,)``, whether a photo gets one.
+        right: ``bool (N,)``, whether that is right.
+    """
+
+    given: NDArray[np.bool_]
+    right: NDArray[np.bool_]
+
+
+@dataclasses.dataclass(frozen=True)
 class Judged:
     """Photos with what was said of them.
 
@@ -39,6 +52,7 @@ class Judged:
             it is unknown.
         units: ``int64 (N,)``, a number from zero up, the same for photos of one observation.
         sets: The plausible sets at each coverage that the model can promise.
+        safe: The safe answers at each confidence that it can promise.
         paths: The file of each photo; none where they are not known.
         notes: Sentences that a person should see.
     """
@@ -49,6 +63,7 @@ class Judged:
     groups: Mapping[str, NDArray[np.str_]]
     units: NDArray[np.int64]
     sets: Mapping[float, Sets] = dataclasses.field(default_factory=dict)
+    safe: Mapping[float, Safe] = dataclasses.field(default_factory=dict)
     paths: Sequence[Path] = ()
     notes: Sequence[str] = ()
 

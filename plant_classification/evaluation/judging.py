@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from plant_classification.data import TEST, TRAIN, VALIDATION, Dataset, Records
 from plant_classification.errors import DatasetError, ModelFolderError
-from plant_classification.evaluation.judged import Judged, Sets, numbered
+from plant_classification.evaluation.judged import Judged, Safe, Sets, numbered
 from plant_classification.evaluation.metrics import BLOCK, Figures, figures_of, judge
 from plant_classification.inference.batch import Tell, look, look_at_views
 from plant_classification.inference.engine import Engine
@@ -22,10 +22,14 @@ from plant_classification.taxonomy.synonyms import accepted_names, first_places
 from plant_classification.trust import TrustRules, fit_trust, plausible_sets, probabilities
 from plant_classification.trust.feature_statistics import load_means
 from plant_classification.trust.rejection import directions, likeness
+from plant_classification.trust.safe_answer import rank_tops
 
 MOST_NAMED = 10
 COVERAGES = (0.8, 0.9, 0.95)
 """Of the plausible sets that are judged."""
+
+CONFIDENCES = (0.8, 0.9, 0.95)
+"""Of the safe answers that are judged."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +111,7 @@ def judge_model(
         },
         units=numbered(judged.observations or (), len(seen)),
         sets=_sets(model, logits, truth),
+        safe=_safe(model, logits, truth),
         paths=[judged.path(index) for index in range(len(seen))],
         notes=notes,
     )
@@ -179,6 +184,25 @@ def _sets(
             holds[coverage][rows] = np.take_along_axis(sets, right, axis=1)[:, 0]
             sizes[coverage][rows] = sets.sum(axis=1)
     return {coverage: Sets(holds[coverage], sizes[coverage]) for coverage in thresholds}
+
+
+def _safe(
+    model: ModelFolder, logits: NDArray[np.float32], truth: NDArray[np.int64]
+) -> dict[float, Safe]:
+    """The safe answers at each confidence that the model promises; nothing is rejected."""
+    rule = model.trust.safe
+    confidences = [value for value in CONFIDENCES if rule and rule.promises(value)]
+    if rule is None or not confidences:
+        return {}
+    tops = rank_tops(logits, 1.0, truth, ranks_of(model.labels()))
+    found = {}
+    for confidence in confidences:
+        reached = tops.shares >= rule.at(confidence)
+        first = reached.argmax(axis=1)[:, np.newaxis]
+        right = np.take_along_axis(tops.right, first, axis=1)[:, 0]
+        given = np.asarray(reached.any(axis=1))
+        found[confidence] = Safe(given, right & given)
+    return found
 
 
 def _looked(

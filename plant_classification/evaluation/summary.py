@@ -12,7 +12,7 @@ from plant_classification.errors import ArgumentError
 from plant_classification.evaluation import weighted
 from plant_classification.evaluation.bootstrap import intervals
 from plant_classification.evaluation.comparison import Comparison, compare
-from plant_classification.evaluation.judged import Judged, Sets, taken
+from plant_classification.evaluation.judged import Judged, Safe, Sets, taken
 from plant_classification.evaluation.metrics import figures_of, weighted_figures
 
 MOST_GROUPS = 50
@@ -25,8 +25,9 @@ def summary(judged: Judged) -> dict[str, Any]:
     Returns:
         ``name``, ``labels`` (their number), ``notes``; the fields of ``Figures``; ``intervals``, of
         each figure ``[low, high]`` or None; ``plausible``: by coverage that of the sets and their
-        mean size, or None; and ``groups``: by column and group the same figures; ``compared`` is
-        None.
+        mean size, or None; ``safe``: by confidence the share of photos that get a safe answer, and
+        of these the share that is right, or None; and ``groups``: by column and group the same
+        figures; ``compared`` is None.
     """
     return {
         "name": judged.name,
@@ -34,6 +35,10 @@ def summary(judged: Judged) -> dict[str, Any]:
         **figures_and_intervals(judged),
         "plausible": {
             f"{coverage:g}": _of_sets(sets, judged) for coverage, sets in judged.sets.items()
+        }
+        or None,
+        "safe": {
+            f"{confidence:g}": _of_safe(safe, judged) for confidence, safe in judged.safe.items()
         }
         or None,
         "groups": {
@@ -69,6 +74,18 @@ def _of_sets(sets: Sets, judged: Judged) -> dict[str, Any]:
         "coverage": float(sets.holds.mean()),
         "size": float(sets.sizes.mean()),
         "intervals": {name: list(ends) for name, ends in found.items()},
+    }
+
+
+def _of_safe(safe: Safe, judged: Judged) -> dict[str, Any]:
+    found = {"given": weighted.mean(safe.given), "right": weighted.mean(safe.right, safe.given)}
+    ends = intervals(found, judged.units)
+    return {
+        "given": float(safe.given.mean()),
+        "right": float(safe.right[safe.given].mean()) if safe.given.any() else None,
+        "intervals": {
+            name: list(pair) if math.isfinite(pair[0]) else None for name, pair in ends.items()
+        },
     }
 
 
