@@ -370,7 +370,7 @@ def write_starter(
             },
         },
     }
-    trial = work / output.name
+    trial = work / "trial" / output.name
     remove(trial)
     write_model_folder(trial, **folder, metrics={}, files=files)
     classifier = Classifier.load(trial)
