@@ -103,6 +103,19 @@ def test_a_list_that_cannot_be_used_is_told_once(run: Run, flower: Path, tmp_pat
     assert str(result.exception) == f"There is no species list '{missing}'."
 
 
+def test_organs_are_told_one_for_each_photo(run: Run, flower: Path) -> None:
+    words = ("--organ", "flower", "--organ", "leaf", "--json")
+    (answer,) = map(
+        json.loads, run("identify", "--observation", flower, flower, *words).stdout.splitlines()
+    )
+    assert [photo["organ"] for photo in answer["photos"]] == ["flower", "leaf"]
+    each = map(json.loads, run("identify", flower, flower, *words).stdout.splitlines())
+    assert [answer["photos"][0]["organ"] for answer in each] == ["flower", "leaf"]
+    result = run("identify", flower, *words)
+    assert result.exit_code == 2
+    assert "2 came for 1 photos" in result.stderr
+
+
 def test_an_observation_of_six_photos_is_refused(run: Run, flower: Path) -> None:
     result = run("identify", "--observation", *[flower] * 6)
     assert result.exit_code == 1

@@ -14,7 +14,7 @@ import click
 from plant_classification.cli import options
 from plant_classification.cli.saliency import GRAD_CAM, METHODS, check_saliency, explained
 from plant_classification.errors import PlantClassificationError
-from plant_classification.question import Question
+from plant_classification.question import ORGANS, Question
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +29,13 @@ MOST_PLAUSIBLE = 10
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
 @click.option(
     "--observation", is_flag=True, help="The photos show one plant: answer them together."
+)
+@click.option(
+    "--organ",
+    "organs",
+    multiple=True,
+    type=click.Choice(ORGANS),
+    help="What a photo shows; once for each photo, in their order.",
 )
 @options.model
 @click.option(
@@ -97,6 +104,7 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     ctx: click.Context,
     photos: Sequence[str],
     observation: bool,
+    organs: Sequence[str],
     model: str | None,
     checkpoint: str | None,
     models_dir: Path | None,
@@ -138,16 +146,22 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
         no_reject=no_reject,
     )
     asked = dataclasses.asdict(question)
-    groups = [photos] if observation else [[photo] for photo in photos]
-    check_saliency(saliency, taxon, saliency_by, len(groups))
+    if organs and len(organs) != len(photos):
+        raise click.UsageError(
+            f"--organ is given once for each photo: {len(organs)} came for {len(photos)} photos."
+        )
+    sizes = [len(photos)] if observation else [1] * len(photos)
+    check_saliency(saliency, taxon, saliency_by, len(sizes))
     failed = False
-    for group in groups:
+    for start, size in enumerate(sizes):
+        group = photos[start : start + size]
+        shown = organs[start : start + size] or None
         name = ", ".join(Path(photo).name for photo in group)
         try:
             answer = (
-                explained(classifier, group, asked, saliency, taxon, saliency_by)
+                explained(classifier, group, shown, asked, saliency, taxon, saliency_by)
                 if saliency
-                else classifier.identify(group, **asked)
+                else classifier.identify(group, shown, **asked)
             )
         except PlantClassificationError as error:
             if error.field in (*asked, "taxon", "saliency"):  # which no photo would be answered

@@ -44,6 +44,7 @@ def check_saliency(file: Path | None, taxon: str | None, method: str, answers: i
 def explained(
     classifier: Classifier,
     photos: Sequence[str],
+    organs: Sequence[str] | None,
     asked: Mapping[str, Any],
     file: Path,
     taxon: str | None,
@@ -56,7 +57,7 @@ def explained(
     """
     from plant_classification.models.files import write_file
 
-    explanation = classifier.explain(photos, taxon=taxon, **asked)
+    explanation = classifier.explain(photos, organs, taxon, **asked)
     if method != GRAD_CAM:
         load_tensorflow()
         from plant_classification.evaluation.gradient_saliency import explain_by_gradients
