@@ -112,7 +112,7 @@ def test_each_call_makes_the_arguments_anew() -> None:
     first, second = (api.get_predict_args()["accept"].validate for _ in range(2))
     assert isinstance(first, validate.OneOf)
     assert isinstance(second, validate.OneOf)
-    assert first.choices == second.choices == [schemas.JSON]
+    assert first.choices == second.choices == [schemas.JSON, schemas.PNG]
     assert first.choices is not second.choices  # DEEPaaS appends to them
 
 
