@@ -101,7 +101,10 @@ def test_the_installed_metadata_name_the_package_its_licence_and_its_entry_point
 
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A source archive, and the wheel that was built from that archive alone."""
+    """A source archive, and the wheel that was built from that archive alone.
+
+    Made once, by one process: two at a time in one checkout would be in each other's way.
+    """
     folder = tmp_path_factory.mktemp("dist")
     subprocess.run(
         [sys.executable, "-m", "build", "--outdir", folder, CHECKOUT],
@@ -112,6 +115,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("distributions")
 def test_the_wheel_holds_all_that_runs_and_nothing_else(distributions: Path) -> None:
     (wheel,) = distributions.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
@@ -131,6 +135,7 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(distributions: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("distributions")
 def test_the_source_archive_holds_the_licence_and_the_version(distributions: Path) -> None:
     (archive,) = distributions.glob("*.tar.gz")
     with tarfile.open(archive) as members:
@@ -139,6 +144,7 @@ def test_the_source_archive_holds_the_licence_and_the_version(distributions: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("distributions")
 def test_the_wheel_names_a_plant_in_an_empty_environment(
     distributions: Path, tmp_path: Path
 ) -> None:

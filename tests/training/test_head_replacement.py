@@ -186,7 +186,7 @@ def test_keras_loads_them_and_gives_what_openvino_gives(
     model = build(STARTER.architecture, LABELS, rule.size)
     model.load_weights(weights)
     expected = model.predict_on_batch(rule.normalize(pixels))[0]
-    np.testing.assert_allclose(outputs(network, pixels)[0], expected, atol=0.02)
+    np.testing.assert_allclose(outputs(network, pixels)[0], expected, atol=0.1)
 
 
 def test_weights_with_two_dense_layers_are_left_out(tmp_path: Path, head: Head) -> None:
