@@ -17,6 +17,7 @@ import pytest
 
 import plant_classification
 from plant_classification.errors import PlantClassificationError
+from plant_classification.models.files import locked
 
 CHECKOUT = Path(__file__).parents[1]
 PHOTO = CHECKOUT / "docs" / "dahlia.jpg"
@@ -103,19 +104,19 @@ def test_the_installed_metadata_name_the_package_its_licence_and_its_entry_point
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A source archive, and the wheel that was built from that archive alone.
 
-    Made once, by one process: two at a time in one checkout would be in each other's way.
+    Two processes at a time would be in each other's way in one checkout.
     """
     folder = tmp_path_factory.mktemp("dist")
-    subprocess.run(
-        [sys.executable, "-m", "build", "--outdir", folder, CHECKOUT],
-        check=True,
-        stdin=subprocess.DEVNULL,
-    )
+    with locked(tmp_path_factory.getbasetemp().parent / "building"):
+        subprocess.run(
+            [sys.executable, "-m", "build", "--outdir", folder, CHECKOUT],
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
     return folder
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("distributions")
 def test_the_wheel_holds_all_that_runs_and_nothing_else(distributions: Path) -> None:
     (wheel,) = distributions.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
@@ -135,7 +136,6 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(distributions: Path) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("distributions")
 def test_the_source_archive_holds_the_licence_and_the_version(distributions: Path) -> None:
     (archive,) = distributions.glob("*.tar.gz")
     with tarfile.open(archive) as members:
@@ -144,7 +144,6 @@ def test_the_source_archive_holds_the_licence_and_the_version(distributions: Pat
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("distributions")
 def test_the_wheel_names_a_plant_in_an_empty_environment(
     distributions: Path, tmp_path: Path
 ) -> None:
