@@ -3,9 +3,9 @@
 Both are means of logarithms of probabilities (a logarithmic opinion pool, Genest and Zidek 1986).
 Views of one photo say the same thing again, so their mean is taken as it is. Photos of one plant
 say more than one of them: their mean counts sqrt(n) times, halfway between n copies of one photo
-(once) and n photos that have nothing in common (n times). On photos of one label and source that
-the starter was not trained on, drawn together by chance, the log-loss of three is a third of that
-of the plain mean, which is far too shy; benchmarks/trust.py prints it.
+(once) and n photos that have nothing in common (n times). On blurred parts of photos of one label
+and source that the starter was not trained on, drawn together by chance, the log-loss of three is
+half of that of the plain mean, which is far too shy; benchmarks/trust.py prints it.
 """
 
 from __future__ import annotations
