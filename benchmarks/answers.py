@@ -68,14 +68,12 @@ class Network:
         rule: How it wants its photos.
         labels: Of its outputs.
         of_labels: The directions of the labels' mean features.
-        precision: As in ``Engine``.
     """
 
     path: Path
     rule: Preprocessing
     labels: tuple[Label, ...]
     of_labels: NDArray[np.float32]
-    precision: str = "auto"
 
     @property
     def ranks(self) -> tuple[Rank, ...]:
@@ -86,7 +84,7 @@ class Network:
         self, records: Records, names: tuple[Label, ...], sources: NDArray[np.str_] | None = None
     ) -> Seen:
         """Look at photos, whose labels are these."""
-        engine = Engine(self.path, self.rule, self.precision, for_many=True)
+        engine = Engine(self.path, self.rule, for_many=True)
         looks = look(engine, self.rule, records, load_settings())
         places = {label.name: place for place, label in enumerate(self.labels)}
         labels = [names[index] for index in records.labels]
@@ -102,7 +100,7 @@ class Network:
         self, pictures: Sequence[NDArray[np.uint8]]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Logits ``(N, labels)`` and likeness ``(N,)`` of pictures in memory."""
-        engine = Engine(self.path, self.rule, self.precision)
+        engine = Engine(self.path, self.rule)
         logits, maps = engine(np.concatenate([self.rule.apply(picture) for picture in pictures]))
         return logits, likeness(maps.mean(axis=(1, 2)), self.of_labels)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from plant_classification.errors import ArgumentError
 
-ORGANS = ("leaf", "flower", "fruit", "bark", "habit", "other", "auto")
+NAMED_ORGANS = ("leaf", "flower", "fruit", "bark", "habit", "other")
+ORGANS = (*NAMED_ORGANS, "auto")
 CROP_COUNTS = (1, 5, 10)
 LIST_NAME = re.compile(r"[^\W_][\w. -]{0,99}")
 """Names of species lists: none of them leads out of the models folder."""

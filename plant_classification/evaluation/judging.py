@@ -9,19 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.data import TEST, TRAIN, VALIDATION, Dataset, Records
-from plant_classification.errors import DatasetError, ModelFolderError
+from plant_classification.errors import DatasetError
 from plant_classification.evaluation.judged import Judged, Safe, Sets, numbered
 from plant_classification.evaluation.metrics import BLOCK, Figures, figures_of, judge
 from plant_classification.inference.batch import Tell, look, look_at_views
 from plant_classification.inference.engine import Engine
 from plant_classification.models import ModelFolder
-from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS, TRUST, recalibrate
+from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS, recalibrate
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label, ranks_of
 from plant_classification.taxonomy.synonyms import accepted_names, first_places
 from plant_classification.trust import TrustRules, fit_trust, plausible_sets, probabilities
-from plant_classification.trust.feature_statistics import load_means
-from plant_classification.trust.rejection import directions, likeness
+from plant_classification.trust.rejection import likeness
 from plant_classification.trust.safe_answer import rank_tops
 
 MOST_NAMED = 10
@@ -145,13 +144,8 @@ def calibrate_model(
         raise DatasetError(" ".join(["No photo can be judged.", *known.notes]))
     logits, truth = looks.logits[looks.readable], known.truth[can_be_known[looks.readable]]
     seen = chosen.take(np.flatnonzero(looks.readable))
-    scores = None
-    if TRUST in model.files:
-        try:
-            of_labels = directions(*load_means(model.file(TRUST)))
-        except ValueError as error:
-            raise ModelFolderError(str(error)) from None
-        scores = likeness(looks.features[looks.readable], of_labels)
+    of_labels = model.directions()
+    scores = None if of_labels is None else likeness(looks.features[looks.readable], of_labels)
     rules = fit_trust(
         logits, truth, ranks_of(model.labels()), seen.organs, scores, seen.observations
     )

@@ -33,8 +33,7 @@ from plant_classification.question import Question, check_organs
 from plant_classification.settings import Settings, load_settings
 from plant_classification.taxonomy import ranks_of
 from plant_classification.trust import expected, of_photos, of_views
-from plant_classification.trust.feature_statistics import load_means
-from plant_classification.trust.rejection import REJECTED, directions, likeness
+from plant_classification.trust.rejection import REJECTED, likeness
 from plant_classification.trust.saliency import activation_map
 
 DOUBTFUL_LIST = 0.1
@@ -225,15 +224,9 @@ class Classifier:
 
     def _read_directions(self) -> NDArray[np.float32] | None:
         """The mean features of the labels; None where no photo is judged by them."""
-        if self.folder.trust.rejection is None or TRUST not in self.folder.files:
-            return None
-        path = self.folder.file(TRUST)
-        try:
-            found = directions(*load_means(path))
-        except ValueError as error:
-            raise ModelFolderError(str(error)) from None
-        if found.shape[1] != self._engine.feature_count:
-            raise ModelFolderError(f"{path} is that of another network.")
+        found = self.folder.directions() if self.folder.trust.rejection else None
+        if found is not None and found.shape[1] != self._engine.feature_count:
+            raise ModelFolderError(f"{self.folder.path / TRUST} is that of another network.")
         return found
 
     @functools.cached_property

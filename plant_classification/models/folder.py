@@ -18,6 +18,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from plant_classification.errors import ModelFolderError
 from plant_classification.models.files import (
     PARTIAL,
@@ -31,6 +34,8 @@ from plant_classification.models.files import (
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.taxonomy import Label, read_labels, write_labels
 from plant_classification.trust import TrustRules
+from plant_classification.trust.feature_statistics import load_means
+from plant_classification.trust.rejection import directions
 
 FORMAT = 1
 MANIFEST = "model.json"
@@ -131,6 +136,20 @@ class ModelFolder:
                 f"{path} holds {len(labels)} labels, and {MANIFEST} says {self.label_count}."
             )
         return labels
+
+    def directions(self) -> NDArray[np.float32] | None:
+        """The mean features of the labels (``rejection.directions``); None where none are kept.
+
+        Raises:
+            ModelFolderError: trust.npz is missing or damaged.
+        """
+        if TRUST not in self.files:
+            return None
+        path = self.file(TRUST)
+        try:
+            return directions(*load_means(path))
+        except ValueError as error:
+            raise ModelFolderError(str(error)) from None
 
 
 def read_model_folder(path: Path) -> ModelFolder:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from plant_classification.question import NAMED_ORGANS
 from plant_classification.taxonomy import Rank
 from plant_classification.trust.calibration import TEMPERATURES, fit_temperature, probabilities
 from plant_classification.trust.plausible import PlausibleRule, fit_plausible
@@ -17,9 +18,6 @@ from plant_classification.trust.safe_answer import SafeRule, fit_safe, rank_tops
 
 LEAST_OF_ORGAN = 20
 """Photos of an organ from which on it gets a weight of its own."""
-
-LEARNED_ORGANS = ("leaf", "flower", "fruit", "bark", "habit", "other")
-"""Organs that a photo can be said to show."""
 
 BLOCK = 256
 
@@ -146,7 +144,7 @@ def _organ_weights(
     """For each organ the temperature of all photos over its own."""
     column = np.array([organ or "" for organ in organs])
     weights = {}
-    for organ in sorted(set(column.tolist()) & set(LEARNED_ORGANS)):
+    for organ in sorted(set(column.tolist()) & set(NAMED_ORGANS)):
         rows = np.flatnonzero(column == organ)
         if len(rows) >= LEAST_OF_ORGAN:
             own = fit_temperature(logits[rows] / np.float32(temperature), truth[rows])

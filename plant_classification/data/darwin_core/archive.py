@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 from plant_classification.data.darwin_core.files import Table, is_archive, opened_tables
 from plant_classification.data.darwin_core.meta import ID
 from plant_classification.errors import DatasetError
+from plant_classification.question import NAMED_ORGANS
 from plant_classification.taxonomy import family_of, parse_name
 
 PHOTO_TABLE = "photos.csv"
 """What a folder has once photos have been downloaded into it."""
 
-ORGANS = frozenset({"leaf", "flower", "fruit", "bark", "habit", "other"})
 
 TAXON_COLUMNS = (ID, "species", "scientificname", "family", "datasetname", "institutioncode")
 ADDRESS_COLUMNS = (ID, "accessuri", "identifier", "type", "format")
@@ -191,7 +191,7 @@ def host_of(url: str) -> str:
 def _organ(row: Mapping[str, str]) -> str | None:
     """The organ, where a field says nothing else or says it after a colon."""
     words = (row[column].rpartition(":")[2].strip().lower() for column in ORGAN_COLUMNS)
-    return next((word for word in words if word in ORGANS), None)
+    return next((word for word in words if word in NAMED_ORGANS), None)
 
 
 def _first(row: Mapping[str, str], columns: tuple[str, ...]) -> str:
