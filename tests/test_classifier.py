@@ -191,6 +191,22 @@ def test_the_plausible_set_holds_what_reaches_the_threshold_of_the_coverage(
     assert plausible(0.95) is None
 
 
+def test_the_plausible_set_of_a_photo_of_an_organ_is_that_of_the_organ(
+    flower: Path, tmp_path: Path
+) -> None:
+    of_all, of_leaves = (PlausibleRule((0.95,), (threshold,)) for threshold in (0.9999, 0.0))
+    trust = TrustRules(plausible=of_all, organ_plausible={"leaf": of_leaves})
+    classifier = Classifier.load(write_tiny_model(tmp_path / "tiny", trust=trust).path)
+
+    def names(*organs: str) -> int:
+        plausible = classifier.identify([flower] * len(organs), organs).plausible
+        return len(plausible.labels) if plausible else 0
+
+    assert names("flower") == 1
+    assert names("leaf") == len(classifier.labels)
+    assert names("leaf", "leaf") == 1  # of several photos nothing is known by organ
+
+
 def test_a_small_photo_is_answered_with_a_warning(starter: Classifier, flower: Path) -> None:
     small = np.asarray(Image.open(flower).convert("RGB").resize((80, 60)))
     assert "small (80 x 60 pixels)" in starter.identify(small).warnings[0]

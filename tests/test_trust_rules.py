@@ -11,8 +11,14 @@ import pytest
 from numpy.typing import NDArray
 
 from plant_classification.taxonomy import label_of, ranks_of
-from plant_classification.trust import PlausibleRule, TrustRules, fit_trust, probabilities
-from plant_classification.trust.rules import LEAST_OF_ORGAN
+from plant_classification.trust import (
+    PlausibleRule,
+    TrustRules,
+    fit_trust,
+    plausible_sets,
+    probabilities,
+)
+from plant_classification.trust.rules import LEAST_FOR_SETS, LEAST_OF_ORGAN
 
 LABELS = 12
 RANKS = ranks_of([label_of(f"Rosa species{place:c}", "Rosaceae") for place in range(97, 109)])
@@ -33,7 +39,8 @@ def loss(logits: NDArray[np.floating], truth: NDArray[np.int64], temperature: fl
 
 
 def test_the_rules_survive_json() -> None:
-    rules = TrustRules(0.5, {"leaf": 0.8}, PlausibleRule((0.9,), (0.1,)))
+    plausible = PlausibleRule((0.9,), (0.1,))
+    rules = TrustRules(0.5, {"leaf": 0.8}, plausible, {"leaf": plausible})
     assert TrustRules.from_dict(json.loads(json.dumps(rules.to_dict()))) == rules
     assert TrustRules.from_dict({"temperature": 2}) == TrustRules(2.0)
 
@@ -84,6 +91,42 @@ def test_promises_are_made_for_photos_whose_organ_is_not_told() -> None:
     assert rules.organ_weights
     assert rules.plausible == fit_trust(logits, truth, RANKS).plausible
     assert rules.safe == fit_trust(logits, truth, RANKS).safe
+
+
+def coverage(
+    rule: PlausibleRule | None, logits: NDArray[np.floating], truth: NDArray[np.int64]
+) -> float:
+    """How many of the sets at 90 % hold the right label."""
+    assert rule is not None
+    threshold = rule.threshold(0.9)
+    assert threshold is not None
+    sets = plausible_sets(probabilities(logits), threshold)
+    return float(sets[np.arange(len(truth)), truth].mean())
+
+
+def test_each_organ_with_enough_photos_keeps_its_own_promise() -> None:
+    def drawn(seed: int) -> dict[str, tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        return {"flower": photos(2000, 1.5, seed), "leaf": photos(2000, 4, seed + 1)}
+
+    pairs = drawn(7).items()
+    organs = [organ for organ, (_, truth) in pairs for _ in truth]
+    logits, truth = (
+        np.concatenate(both) for both in zip(*(pair for _, pair in pairs), strict=True)
+    )
+    rules = fit_trust(logits, truth, RANKS, organs)
+    of_all = {}
+    for organ, (fresh, names) in drawn(17).items():
+        seen = fresh * rules.organ_weight(organ) / rules.temperature
+        assert coverage(rules.plausible_of(organ), seen, names) == pytest.approx(0.9, abs=0.03)
+        of_all[organ] = coverage(rules.plausible, fresh / rules.temperature, names)
+    assert of_all["leaf"] < 0.87  # where the sets of all photos fail
+    assert rules.plausible_of("bark") == rules.plausible_of(None) == rules.plausible
+
+
+def test_an_organ_with_few_photos_has_the_sets_of_all() -> None:
+    logits, truth = photos(2 * LEAST_FOR_SETS, 2, 9)
+    organs = ["leaf"] * (LEAST_FOR_SETS - 1) + ["flower"] * (LEAST_FOR_SETS + 1)
+    assert set(fit_trust(logits, truth, RANKS, organs).organ_plausible) == {"flower"}
 
 
 def test_words_that_cannot_be_asked_are_no_organs() -> None:

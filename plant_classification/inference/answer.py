@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from plant_classification.models import ModelFolder
 from plant_classification.question import Question
 from plant_classification.taxonomy import Label, Rank
-from plant_classification.trust import SafeAnswer, choose_safe_answer, plausible_sets
+from plant_classification.trust import (
+    PlausibleRule,
+    SafeAnswer,
+    choose_safe_answer,
+    plausible_sets,
+)
 from plant_classification.trust.rejection import REJECTED
 
 
@@ -194,7 +199,12 @@ def answer_of(
             question.confidence,
             model.trust.safe,
         ),
-        plausible=_plausible(probabilities, labels, model, question.coverage),
+        plausible=_plausible(
+            probabilities,
+            labels,
+            model.trust.plausible_of(photos[0].organ if len(photos) == 1 else None),
+            question.coverage,
+        ),
         is_plant=is_plant,
         rejected=rejected,
         is_promised=is_promised
@@ -209,10 +219,9 @@ def answer_of(
 def _plausible(
     probabilities: NDArray[np.float64],
     labels: Sequence[Label],
-    model: ModelFolder,
+    rule: PlausibleRule | None,
     coverage: float,
 ) -> PlausibleSet | None:
-    rule = model.trust.plausible
     threshold = rule.threshold(coverage) if rule else None
     if threshold is None:
         return None
