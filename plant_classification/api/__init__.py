@@ -189,9 +189,15 @@ def _predict(arguments: dict[str, Any]) -> dict[str, Any] | io.BytesIO:
         "model": model or timestamp,
         "checkpoint": _name(arguments["ckpt_name"]),
     }
+    taxon = arguments["taxon"] or None
     if arguments["accept"] == schemas.PNG:
-        explained = _supervisor().explain(ExplanationRequest(**request, taxon=arguments["taxon"]))
+        explained = _supervisor().explain(ExplanationRequest(**request, taxon=taxon))
         return io.BytesIO(explained.picture())
+    if taxon:
+        raise ArgumentError(
+            f"taxon says what a picture is to explain: ask for accept: {schemas.PNG} with it.",
+            field="taxon",
+        )
     answer = _supervisor().identify(Request(**request)).to_dict()
     return _csv(answer["results"]) if arguments["accept"] == schemas.CSV else answer
 

@@ -141,6 +141,12 @@ def test_a_value_out_of_range(service: Service, argument: str, value: str, rule:
     assert argument in message
 
 
+def test_a_taxon_without_a_picture_that_explains_it(service: Service, flower: Path) -> None:
+    response = service.post(flower, taxon="Rosa")
+    assert "ask for accept: image/png with it" in refused(response, 422, "taxon")
+    assert service.post(flower, taxon="").status_code == 200
+
+
 def test_a_taxon_that_the_answer_does_not_hold(service: Service, flower: Path) -> None:
     response = service.post(flower, taxon="Quercus", accept="image/png")
     assert "must be one that the answer holds (" in refused(response, 422, "taxon")
