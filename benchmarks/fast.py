@@ -6,6 +6,7 @@ Run it with ``python benchmarks/fast.py`` on a machine that does nothing else. N
 
 from __future__ import annotations
 
+import collections
 import os
 import subprocess
 import sys
@@ -19,8 +20,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import Figure, show
 from plant_classification.data import TRAIN, read_dataset
-from plant_classification.inference.engine import Engine
+from plant_classification.inference.engine import Engine, processors
 from plant_classification.models import read_model
+from plant_classification.photos.ahead import in_order
 from plant_classification.training.linear_head import EPOCHS
 from recipes.shared_data import shared
 
@@ -59,10 +61,15 @@ def bare(model: Path, features: int) -> float:
     engine = Engine(folder.path / "network.xml", folder.preprocessing, for_many=True)
     size = folder.preprocessing.size
     pixels = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
-    engine.each(((n, pixels) for n in range(8)), lambda *_: None)
-    start = time.perf_counter()
-    engine.each(((n, pixels) for n in range(features)), lambda *_: None)
-    return time.perf_counter() - start
+
+    def run(photos: int) -> float:
+        start = time.perf_counter()
+        collections.deque(in_order(lambda _: engine.brief(pixels), range(photos), threads, 64), 0)
+        return time.perf_counter() - start
+
+    threads = processors() + 1
+    run(8)
+    return run(features)
 
 
 def against_the_engine(work: Path, data: Path, name: str, *options: str) -> tuple[Figure, float]:

@@ -222,7 +222,7 @@ def validation_pixels(
     rows: list[Pixels] = []
     labels: list[int] = []
     threads = settings.threads or os.cpu_count()
-    for index, pixels in enumerate(in_order(served, len(records), threads, ahead=2 * batch)):
+    for index, pixels in enumerate(in_order(served, range(len(records)), threads, ahead=2 * batch)):
         if pixels is not None:
             rows.append(pixels)
             labels.append(int(records.labels[index]))

@@ -1,9 +1,10 @@
-"""Many photos through the engine: decoded in threads beside it, one bad photo never the end."""
+"""Many photos through the engine, in several threads; one bad photo is never the end."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -18,7 +19,7 @@ from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import Settings
 
 WAITING = 8
-"""Photos that are decoded ahead of the engine, for each processor."""
+"""Photos that may be done before an earlier one, for each thread."""
 
 Tell = Callable[[int, int], None]
 """Is told how many photos are done, and how many there are."""
@@ -97,7 +98,7 @@ def look_at_views(
         views: What is looked at, made in several threads.
         take: Called for each view, one at a time and in any order, with the index of the photo, the
             number of the view, the logits ``float32 (labels,)``, and the last feature map averaged
-            over the picture ``float32 (D,)``; the arrays are good until it returns.
+            over the picture ``float32 (D,)``.
         tell: Is told how far it is.
         crops: Of each photo that the views show: for the scale at which it is decoded.
 
@@ -107,37 +108,31 @@ def look_at_views(
     Raises:
         ModelFolderError: The network answers with NaN or infinity.
     """
-    faults: list[tuple[int, str]] = []
+    taking = threading.Lock()
 
-    def view(index: int) -> NDArray[np.uint8] | str:
+    def look_at(index: int) -> str | None:
         try:
             photo = photos.read(
                 records.path(index), settings, shorter_side=preprocessing.shorter_side(crops)
             )
         except PlantClassificationError as fault:
             return fault.message
-        return views(index, photo.pixels)
+        for view, pixels in enumerate(views(index, photo.pixels)):
+            logits, mean = engine.brief(pixels)
+            if not np.isfinite(logits).all() or not np.isfinite(mean).all():
+                raise ModelFolderError("The network answers with NaN or infinity; train it anew.")
+            with taking:
+                take(index, view, logits, mean)
+        return None
 
-    threads = processors()
-
-    def seen() -> Iterator[tuple[tuple[int, int], NDArray[np.uint8]]]:
-        for index, found in enumerate(in_order(view, len(records), threads, WAITING * threads)):
-            if isinstance(found, str):
-                faults.append((index, found))
-            else:
-                for number, pixels in enumerate(found):
-                    yield (index, number), pixels
-            tell(index + 1, len(records))
-
-    def judge(
-        place: tuple[int, int], logits: NDArray[np.float32], features: NDArray[np.float32]
-    ) -> None:
-        mean = features.mean(axis=(0, 1))
-        if not np.isfinite(logits).all() or not np.isfinite(mean).all():
-            raise ModelFolderError("The network answers with NaN or infinity; train it anew.")
-        take(*place, logits, mean)
-
-    engine.each(seen(), judge)
+    faults = []
+    threads = processors() + 1
+    for index, fault in enumerate(
+        in_order(look_at, range(len(records)), threads, WAITING * threads)
+    ):
+        if fault is not None:
+            faults.append((index, fault))
+        tell(index + 1, len(records))
     return tuple(faults)
 
 

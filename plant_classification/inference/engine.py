@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import collections
 import os
 import queue
-import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +15,10 @@ from plant_classification.errors import ArgumentError
 from plant_classification.openvino import core, import_openvino
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import PRECISIONS
+
+Pair: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.float32]]"
+Take: TypeAlias = "Callable[[NDArray[np.float32], NDArray[np.float32]], Pair]"
+"""What is taken of a request's outputs before another photo overwrites them."""
 
 
 def processors() -> int:
@@ -45,7 +46,7 @@ def choose_precision(wanted: str, capabilities: list[str]) -> str:
 
 
 class Engine:
-    """A compiled network: one inference at a time, from any thread, or many photos side by side.
+    """A compiled network, for any number of threads.
 
     Photos go through one by one, so that an answer does not depend on what else is in a batch.
 
@@ -55,8 +56,8 @@ class Engine:
         preprocessing: The rule whose normalisation is compiled into the network.
         precision: ``"auto"``, ``"f32"`` or ``"bf16"``.
         threads: Processors to use; 0 for all that this process may use.
-        for_many: Whether it is compiled for :meth:`each`: a third more photos a second, but each
-            takes longer.
+        for_many: Whether several photos go side by side, asked for by several threads: a third more
+            photos a second, but each takes longer. Else one goes after the other.
     """
 
     def __init__(
@@ -92,12 +93,15 @@ class Engine:
                 "INFERENCE_NUM_THREADS": threads or processors(),
             },
         )
-        self._compiled = compiled
-        self._request = compiled.create_infer_request()
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        many = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) if for_many else 1
+        for _ in range(many):
+            self._idle.put(compiled.create_infer_request())
         self._outputs = [compiled.output("logits"), compiled.output("features")]
         self.label_count = int(self._outputs[0].shape[-1])
         self.feature_count = int(self._outputs[1].shape[-1])
-        self._lock = threading.Lock()
+        # The first use of OpenVINO's table of types must not come from two threads: it deadlocks.
+        self.brief(np.zeros((size, size, 3), np.uint8))
 
     def __call__(
         self, pixels: NDArray[np.uint8]
@@ -110,55 +114,33 @@ class Engine:
         Returns:
             Logits ``float32 (N, labels)`` and the last feature map ``float32 (N, h, w, D)``.
         """
-        logits, features = zip(*(self._infer(photo[np.newaxis]) for photo in pixels), strict=True)
+        logits, features = zip(*(self._infer(photo, _copied) for photo in pixels), strict=True)
         return np.concatenate(logits), np.concatenate(features)
 
-    def each(
-        self,
-        photos: Iterable[tuple[Any, NDArray[np.uint8]]],
-        take: Callable[[Any, NDArray[np.float32], NDArray[np.float32]], None],
-    ) -> None:
-        """Run the network on many photos, each alone, several at a time.
+    def brief(self, photo: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run the network on one photo; of its feature map the mean is kept.
 
         Args:
-            photos: What each is called, and its pixels ``uint8 (size, size, 3)`` RGB; the next one
-                is asked for when there is room for it.
-            take: Called with what the photo is called, its logits ``float32 (labels,)`` and its
-                last feature map ``float32 (h, w, D)``, one photo at a time, in any thread and
-                order; the arrays are good until it returns. What it raises ends the run.
+            photo: ``uint8 (size, size, 3)`` RGB.
+
+        Returns:
+            Logits ``float32 (labels,)`` and ``float32 (D,)``.
         """
-        count = int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-        idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(count):
-            idle.put(self._compiled.create_infer_request())
-        taking = threading.Lock()
+        return self._infer(photo, _briefly)
 
-        def run(name: Any, pixels: NDArray[np.uint8]) -> None:
-            request = idle.get()
-            try:
-                request.infer([np.ascontiguousarray(pixels[np.newaxis])], share_inputs=True)
-                logits, features = (request.get_tensor(output).data[0] for output in self._outputs)
-                with taking:
-                    take(name, logits, features)
-            finally:
-                idle.put(request)
+    def _infer(self, photo: NDArray[np.uint8], take: Take) -> Pair:
+        request = self._idle.get()
+        try:
+            request.infer([np.ascontiguousarray(photo[np.newaxis])], share_inputs=True)
+            return take(*(request.get_tensor(output).data for output in self._outputs))
+        finally:
+            self._idle.put(request)
 
-        # The first use of OpenVINO's table of types must not come from two threads: it deadlocks.
-        self._infer(np.zeros(self._request.get_input_tensor().shape, np.uint8))
-        running: collections.deque[Future[None]] = collections.deque()
-        with ThreadPoolExecutor(count) as pool:
-            for name, pixels in photos:
-                running.append(pool.submit(run, name, pixels))
-                if len(running) > 2 * count:
-                    running.popleft().result()
-            while running:
-                running.popleft().result()
 
-    def _infer(self, photo: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        with self._lock:
-            self._request.infer([np.ascontiguousarray(photo)], share_inputs=True)
-            logits, features = (
-                np.array(self._request.get_tensor(output).data, np.float32)
-                for output in self._outputs
-            )
-        return logits, features
+def _copied(logits: NDArray[np.float32], features: NDArray[np.float32]) -> Pair:
+    return np.array(logits, np.float32), np.array(features, np.float32)
+
+
+def _briefly(logits: NDArray[np.float32], features: NDArray[np.float32]) -> Pair:
+    mean = features.reshape(-1, features.shape[-1]).mean(axis=0, dtype=np.float32)
+    return np.array(logits[0], np.float32), mean

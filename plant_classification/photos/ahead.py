@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
+Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
 def in_order(
-    make: Callable[[int], Made], count: int, threads: int | None, ahead: int
+    make: Callable[[Given], Made], given: Iterable[Given], threads: int | None, ahead: int
 ) -> Iterator[Made]:
-    """What is made of each index, in order; when it is left early, what is not begun is dropped.
+    """What is made of each thing, in order; when it is left early, what is not begun is dropped.
 
     Args:
         make: Makes it, in several threads.
-        count: Indices from zero up.
+        given: The things, taken when there is room for them.
         threads: How many; None for Python's own choice.
         ahead: How many may be made before they are asked for: so much is in memory.
     """
+    things = iter(given)
     pool = ThreadPoolExecutor(threads)
-    waiting: collections.deque[Future[Made]] = collections.deque(
-        pool.submit(make, index) for index in range(min(ahead, count))
-    )
     try:
-        for index in range(count):
+        waiting: collections.deque[Future[Made]] = collections.deque(
+            pool.submit(make, thing) for thing in islice(things, ahead)
+        )
+        while waiting:
             result = waiting.popleft().result()
-            if index + ahead < count:
-                waiting.append(pool.submit(make, index + ahead))
+            waiting.extend(pool.submit(make, thing) for thing in islice(things, 1))
             yield result
     finally:
         pool.shutdown(cancel_futures=True)
