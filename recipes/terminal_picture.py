@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from plant_classification import Classifier
-from plant_classification.cli.identify import show
+from plant_classification.cli.answer_view import show
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

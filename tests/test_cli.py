@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from plant_classification import Answer
 from plant_classification.cli import cli, main
-from plant_classification.cli.identify import in_words
+from plant_classification.cli.answer_view import in_words
 from plant_classification.errors import ArgumentError, UnknownModelError
 from plant_classification.inference.answer import IsPlant
 from plant_classification.models.choosing import STARTER_FOLDER

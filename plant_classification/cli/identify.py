@@ -5,24 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from plant_classification.bulk.observations import Grouping, Observation, find
 from plant_classification.cli import options
+from plant_classification.cli.answer_view import show
+from plant_classification.cli.bulk import DARWIN_CORE, check_bulk, write
 from plant_classification.cli.saliency import GRAD_CAM, METHODS, check_saliency, explained
 from plant_classification.errors import PlantClassificationError
 from plant_classification.question import ORGANS, Question
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from plant_classification.inference.answer import Answer
-    from plant_classification.taxonomy import Label
-
-MOST_PLAUSIBLE = 10
 
 
 @click.command()
@@ -99,6 +94,31 @@ MOST_PLAUSIBLE = 10
 @click.option(
     "--taxon", help="What of the answer --saliency is to explain; by default the first name."
 )
+@click.option(
+    "--by",
+    metavar="folder|COLUMN",
+    help="Photos of one folder, or with one value in a column of a table, show one plant.",
+)
+@click.option(
+    "--column",
+    metavar="NAME",
+    help="The column of a table that holds paths or addresses; by default it is looked for.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a table: .csv, .jsonl or .parquet. The same command goes on where it stopped.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice((DARWIN_CORE,)),
+    help="The columns of --out are Darwin Core's, to be joined by occurrence.",
+)
+@click.option(
+    "--strict", is_flag=True, help="With --out, know a file by its content, not by size and time."
+)
 @click.pass_context
 def identify(  # noqa: PLR0913, PLR0917 - one for each option
     ctx: click.Context,
@@ -120,20 +140,28 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     saliency: Path | None,
     saliency_by: str,
     taxon: str | None,
+    by: str | None,
+    column: str | None,
+    out: Path | None,
+    form: str | None,
+    strict: bool,
 ) -> None:
-    """Name the plant in each PHOTO: a file, or an http(s) address.
+    """Name the plant in each PHOTO.
 
-    A photo that cannot be read is reported and the others go on; the exit status is then 1.
+    PHOTO is a file, a folder, a pattern such as 'park/**/*.jpg', an http(s) address, a table (.csv,
+    .tsv, .parquet), a Darwin Core archive, or - for a list on standard input.
+
+    A photo that cannot be read is reported and the others go on; the exit status is then 1. With
+    --out such a photo is a row with its error.
     """
     from rich.console import Console
 
+    from plant_classification.bulk.run import Job
     from plant_classification.inference.classifier import Classifier
     from plant_classification.models import find_model
     from plant_classification.settings import load_settings
 
     settings = load_settings(models_dir=models_dir)
-    newest = find_model(None, settings.models_dir).path if model is None else model
-    classifier = Classifier.load(newest, settings=settings, checkpoint=checkpoint)
     is_file = species_list and ("/" in species_list or os.path.isfile(species_list))  # noqa: PTH113
     question = Question(
         top_k=top_k,
@@ -146,22 +174,34 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
         no_reject=no_reject,
     )
     asked = dataclasses.asdict(question)
+    grouping = Grouping(by, column)
     if organs and len(organs) != len(photos):
         raise click.UsageError(
             f"--organ is given once for each photo: {len(organs)} came for {len(photos)} photos."
         )
-    sizes = [len(photos)] if observation else [1] * len(photos)
-    check_saliency(saliency, taxon, saliency_by, len(sizes))
+    check_saliency(saliency, taxon, saliency_by, 1 if observation else len(photos))
+    alone = {"--observation": observation, "--organ": organs, "--saliency": saliency}
+    check_bulk({name for name, value in alone.items() if value}, grouping, out, form, strict=strict)
+    newest = find_model(None, settings.models_dir).path if model is None else model
+    classifier = Classifier.load(
+        newest, settings=settings, checkpoint=checkpoint, for_many=out is not None
+    )
+    if out:
+        write(Job(tuple(photos), grouping, question, out, bool(form), strict), classifier, settings)
+        return
+    if any(alone.values()):
+        found: Iterable[Observation] = _of_arguments(photos, organs, as_one=observation)
+    else:
+        found = find(photos, grouping, sys.stdin)
     failed = False
-    for start, size in enumerate(sizes):
-        group = photos[start : start + size]
-        shown = organs[start : start + size] or None
-        name = ", ".join(Path(photo).name for photo in group)
+    for one in found:
+        name = ", ".join(Path(photo).name for photo in one.photos)
+        name = name if one.name in one.photos else one.name
         try:
             answer = (
-                explained(classifier, group, shown, asked, saliency, taxon, saliency_by)
+                explained(classifier, one.photos, one.organs, asked, saliency, taxon, saliency_by)
                 if saliency
-                else classifier.identify(group, shown, **asked)
+                else classifier.identify(one.photos, one.organs, **asked)
             )
         except PlantClassificationError as error:
             if error.field in (*asked, "taxon", "saliency"):  # which no photo would be answered
@@ -177,81 +217,18 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
         ctx.exit(1)
 
 
-def show(answer: Answer, name: str, console: Console) -> None:
-    """Print an answer as a table with bars, the safe answer in words below it."""
-    from rich.bar import Bar
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(width=16)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(style="dim", no_wrap=True)
-    labels = [
-        (candidate.label.name, candidate.probability, _english(candidate.label))
-        for candidate in answer.candidates
+def _of_arguments(
+    photos: Sequence[str], organs: Sequence[str], *, as_one: bool
+) -> Sequence[Observation]:
+    """Single photos as they are given, of one plant or of one each."""
+    if as_one:
+        name = ", ".join(Path(photo).name for photo in photos)
+        return [Observation(name, tuple(photos), tuple(organs) or None)]
+    if not organs:
+        return [Observation(photo, (photo,)) for photo in photos]
+    return [
+        Observation(photo, (photo,), (organ,)) for photo, organ in zip(photos, organs, strict=True)
     ]
-    genera = [(taxon.name, taxon.probability, "") for taxon in answer.genera[:2]]
-    families = [(taxon.name, taxon.probability, "") for taxon in answer.families[:2]]
-    for rank, taxa in (("label", labels), ("genus", genera), ("family", families)):
-        for place, (taxon, probability, common) in enumerate(taxa):
-            table.add_row(
-                "" if place else rank,
-                Text(taxon, style="" if rank == "family" else "italic"),
-                Bar(1.0, 0.0, probability, color="green"),
-                f"{probability:.1%}",
-                common,
-            )
-    console.print(Text(name, style="bold"))
-    console.print(table)
-    console.print(Text(in_words(answer), style="bold green"), soft_wrap=True)
-    if plausible := plausible_in_words(answer):
-        console.print(Text(plausible), soft_wrap=True)
-    for warning in answer.warnings:
-        console.print(Text(f"Note: {warning}", style="yellow"), soft_wrap=True)
-    console.print()
-
-
-def in_words(answer: Answer) -> str:
-    """The safe answer as a sentence."""
-    if answer.rejected and answer.is_plant:
-        return (
-            "Safe answer: none, for this does not look like a plant that the model knows "
-            f"({answer.is_plant.probability:.1%} of such plants look as little like one)."
-        )
-    safe = answer.safe_answer
-    if safe.name is None or safe.probability is None:
-        rank, (best, *_) = (
-            ("family", answer.families) if answer.families else ("genus", answer.genera)
-        )
-        return (
-            f"Safe answer: none at {safe.confidence:.0%}. Nearest is the {rank} {best.name} with "
-            f"{best.probability:.1%}; another photo may help."
-        )
-    if not answer.is_promised:
-        return f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%} sure."
-    return (
-        f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%}; of such answers "
-        f"{100 * safe.confidence:g}% are right."
-    )
-
-
-def plausible_in_words(answer: Answer) -> str | None:
-    """The plausible set as a sentence, where there is more than one name in it."""
-    if answer.plausible is None or len(answer.plausible.labels) == 1:
-        return None
-    names = [label.name for label in answer.plausible.labels]
-    more = f" and {len(names) - MOST_PLAUSIBLE} more" if len(names) > MOST_PLAUSIBLE else ""
-    return (
-        f"Plausible, with the right name among them for {answer.plausible.coverage:.0%} of such "
-        f"photos: {', '.join(names[:MOST_PLAUSIBLE])}{more}."
-    )
-
-
-def _english(label: Label) -> str:
-    return next((names[0] for language, names in label.common_names if language == "en"), "")
 
 
 def _report(error: PlantClassificationError, name: str, *, as_json: bool) -> None:

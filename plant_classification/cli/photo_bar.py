@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def photo_bar() -> Iterator[Callable[[int, int, str], None]]:
-    """A bar to be told the photos that are done, all of them, and what is to be said of it."""
+def photo_bar() -> Iterator[Callable[[int, int | None, str], None]]:
+    """A bar to be told how many photos are done, how many there are, and what is to be said."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -23,7 +23,7 @@ def photo_bar() -> Iterator[Callable[[int, int, str], None]]:
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
 
-        def tell(done: int, total: int, words: str) -> None:
+        def tell(done: int, total: int | None, words: str) -> None:
             speed = bar.tasks[0].speed or 0
             description = f"{words}, {speed:,.0f} photos a second"
             bar.update(task, completed=done, total=total, description=description)

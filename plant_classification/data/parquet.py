@@ -9,6 +9,8 @@ from typing import Any
 
 from plant_classification.errors import DatasetError
 
+PARQUET = ".parquet"
+
 
 def from_parquet(file: Path, function: str, **options: Any) -> Any:
     """What a function of ``pyarrow.parquet`` reads of a file.

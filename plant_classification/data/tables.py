@@ -23,14 +23,14 @@ from plant_classification.data.files import (
     open_file,
     read_text,
 )
-from plant_classification.data.parquet import from_parquet
+from plant_classification.data.parquet import PARQUET, from_parquet
 from plant_classification.data.records import TRAIN, Dataset, Records
 from plant_classification.data.species_folders import SPLIT_NAMES
 from plant_classification.errors import DatasetError
 from plant_classification.taxonomy import Label, family_of, label_of
 from plant_classification.taxonomy.tables import read_table
 
-CSV, PARQUET = ".csv", ".parquet"
+CSV = ".csv"
 COLUMNS = {
     "path": ("path", "file", "filename", "image"),
     "label": ("label", "species", "name"),

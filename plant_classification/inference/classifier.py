@@ -57,6 +57,8 @@ class _Look:
 class Classifier:
     """A model in memory. :meth:`load` makes one; :meth:`identify` is what most people need.
 
+    Several threads may use it at once.
+
     Attributes:
         folder: The model folder.
         labels: Its labels, in the order of the network's outputs.
@@ -64,7 +66,13 @@ class Classifier:
     """
 
     def __init__(
-        self, folder: ModelFolder, settings: Settings, precision: str = "auto", threads: int = 0
+        self,
+        folder: ModelFolder,
+        settings: Settings,
+        precision: str = "auto",
+        threads: int = 0,
+        *,
+        for_many: bool = False,
     ) -> None:
         self.folder = folder
         self.labels = folder.labels()
@@ -76,7 +84,9 @@ class Classifier:
         if precision == "auto" and folder.is_imported:
             precision = "f32"  # the numbers of the old service, to 1e-4
         try:
-            self._engine = Engine(network, folder.preprocessing, precision, threads)
+            self._engine = Engine(
+                network, folder.preprocessing, precision, threads, for_many=for_many
+            )
         except (RuntimeError, TypeError) as error:  # what OpenVINO raises
             raise ModelFolderError(f"{network} cannot be used: {error}") from None
         if self._engine.label_count != len(self.labels):
@@ -93,6 +103,8 @@ class Classifier:
         precision: str | None = None,
         settings: Settings | None = None,
         checkpoint: str | None = None,
+        *,
+        for_many: bool = False,
     ) -> Classifier:
         """Load a model.
 
@@ -104,6 +116,8 @@ class Classifier:
             settings: By default those of the machine (:func:`load_settings`).
             checkpoint: Of a model of the old service: a name in its folder ``ckpts``; by default
                 its final one. Such a model is converted when it is loaded for the first time.
+            for_many: Whether several threads will ask at once: more photos a second, but each takes
+                longer.
 
         Raises:
             UnknownModelError: No model or checkpoint of that name.
@@ -112,7 +126,11 @@ class Classifier:
         settings = settings or load_settings()
         model = model_at(name_or_folder, settings.models_dir, checkpoint)
         return cls(
-            ready(model, settings), settings, precision or settings.precision, settings.threads
+            ready(model, settings),
+            settings,
+            precision or settings.precision,
+            settings.threads,
+            for_many=for_many,
         )
 
     def identify(

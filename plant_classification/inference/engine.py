@@ -114,6 +114,8 @@ class Engine:
         Returns:
             Logits ``float32 (N, labels)`` and the last feature map ``float32 (N, h, w, D)``.
         """
+        if len(pixels) == 1:
+            return self._infer(pixels[0], _copied)
         logits, features = zip(*(self._infer(photo, _copied) for photo in pixels), strict=True)
         return np.concatenate(logits), np.concatenate(features)
 

@@ -47,9 +47,9 @@ class Expectation:
             ArgumentError: There is no such list, or it cannot be used.
         """
         chosen = question.species_list
-        if chosen is None:
+        path, _ = files_of(question, self._models_dir)
+        if path is None:
             return None
-        path = chosen if isinstance(chosen, Path) else self._models_dir / f"{chosen}{LIST_SUFFIX}"
         try:
             return self._list(path, *identity(path))
         except FileNotFoundError:
@@ -70,7 +70,7 @@ class Expectation:
             ArgumentError: A region or a month is asked for, and there is no prior for it.
             ModelFolderError: prior.csv cannot be used.
         """
-        path = self._models_dir / PRIOR
+        _, path = files_of(question, self._models_dir)
         asked = "region" if question.region is not None else "month" if question.month else None
         try:
             prior = self._prior(path, *identity(path))
@@ -108,6 +108,13 @@ class Expectation:
             if path.is_file() and LIST_NAME.fullmatch(path.stem)
         )
         return f"There are: {', '.join(names)}." if names else "There is none in the models folder."
+
+
+def files_of(question: Question, models_dir: Path) -> tuple[Path | None, Path]:
+    """The file of the species list, or None where all are possible; and that of the prior."""
+    chosen = question.species_list
+    listed = models_dir / f"{chosen}{LIST_SUFFIX}" if isinstance(chosen, str) else chosen
+    return listed, models_dir / PRIOR
 
 
 def _text(path: Path) -> str:

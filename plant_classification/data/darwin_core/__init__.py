@@ -6,6 +6,7 @@ from plant_classification.data.darwin_core.archive import (
     ListedPhoto,
     host_of,
     is_darwin_core,
+    photos_of_occurrences,
     read_archive,
     read_darwin_core,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "ListedPhoto",
     "host_of",
     "is_darwin_core",
+    "photos_of_occurrences",
     "read_archive",
     "read_darwin_core",
 ]

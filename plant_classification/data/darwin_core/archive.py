@@ -151,6 +151,22 @@ def read_darwin_core(path: Path, families: Mapping[str, str]) -> NoReturn:
     )
 
 
+def photos_of_occurrences(path: Path) -> Iterator[tuple[str, list[tuple[str, str | None]]]]:
+    """Of each occurrence with photos its identifier, and address and organ of each; named or not.
+
+    Args:
+        path: A folder or a .zip.
+
+    Raises:
+        DatasetError: A fault, with file and line.
+    """
+    found: dict[str, list[tuple[str, str | None]]] = {}
+    with opened_tables(path) as (_, media):
+        for row in _photo_rows(media):
+            found.setdefault(row[ID], []).append((_url(row), _organ(row)))
+    yield from found.items()
+
+
 def _photo_rows(media: Table) -> Iterator[dict[str, str]]:
     """The rows that name a photo and its occurrence."""
     for fields in media.rows(MEDIA_COLUMNS):

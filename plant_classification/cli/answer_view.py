@@ -1,0 +1,90 @@
+"""An answer as people read it in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from plant_classification.inference.answer import Answer
+    from plant_classification.taxonomy import Label
+
+MOST_PLAUSIBLE = 10
+
+
+def show(answer: Answer, name: str, console: Console) -> None:
+    """Print an answer as a table with bars, the safe answer in words below it."""
+    from rich.bar import Bar
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(width=16)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(style="dim", no_wrap=True)
+    labels = [
+        (candidate.label.name, candidate.probability, _english(candidate.label))
+        for candidate in answer.candidates
+    ]
+    genera = [(taxon.name, taxon.probability, "") for taxon in answer.genera[:2]]
+    families = [(taxon.name, taxon.probability, "") for taxon in answer.families[:2]]
+    for rank, taxa in (("label", labels), ("genus", genera), ("family", families)):
+        for place, (taxon, probability, common) in enumerate(taxa):
+            table.add_row(
+                "" if place else rank,
+                Text(taxon, style="" if rank == "family" else "italic"),
+                Bar(1.0, 0.0, probability, color="green"),
+                f"{probability:.1%}",
+                common,
+            )
+    console.print(Text(name, style="bold"))
+    console.print(table)
+    console.print(Text(in_words(answer), style="bold green"), soft_wrap=True)
+    if plausible := plausible_in_words(answer):
+        console.print(Text(plausible), soft_wrap=True)
+    for warning in answer.warnings:
+        console.print(Text(f"Note: {warning}", style="yellow"), soft_wrap=True)
+    console.print()
+
+
+def in_words(answer: Answer) -> str:
+    """The safe answer as a sentence."""
+    if answer.rejected and answer.is_plant:
+        return (
+            "Safe answer: none, for this does not look like a plant that the model knows "
+            f"({answer.is_plant.probability:.1%} of such plants look as little like one)."
+        )
+    safe = answer.safe_answer
+    if safe.name is None or safe.probability is None:
+        rank, (best, *_) = (
+            ("family", answer.families) if answer.families else ("genus", answer.genera)
+        )
+        return (
+            f"Safe answer: none at {safe.confidence:.0%}. Nearest is the {rank} {best.name} with "
+            f"{best.probability:.1%}; another photo may help."
+        )
+    if not answer.is_promised:
+        return f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%} sure."
+    return (
+        f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%}; of such answers "
+        f"{100 * safe.confidence:g}% are right."
+    )
+
+
+def plausible_in_words(answer: Answer) -> str | None:
+    """The plausible set as a sentence, where there is more than one name in it."""
+    if answer.plausible is None or len(answer.plausible.labels) == 1:
+        return None
+    names = [label.name for label in answer.plausible.labels]
+    more = f" and {len(names) - MOST_PLAUSIBLE} more" if len(names) > MOST_PLAUSIBLE else ""
+    return (
+        f"Plausible, with the right name among them for {answer.plausible.coverage:.0%} of such "
+        f"photos: {', '.join(names[:MOST_PLAUSIBLE])}{more}."
+    )
+
+
+def _english(label: Label) -> str:
+    return next((names[0] for language, names in label.common_names if language == "en"), "")

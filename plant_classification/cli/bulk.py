@@ -1,0 +1,77 @@
+"""``identify --out``: a table of many photos."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from plant_classification.bulk.observations import STANDARD_INPUT, Grouping, find
+from plant_classification.cli.photo_bar import photo_bar
+from plant_classification.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from plant_classification.bulk.run import Done, Job
+    from plant_classification.inference.classifier import Classifier
+    from plant_classification.settings import Settings
+
+DARWIN_CORE = "darwin-core"
+
+
+def check_bulk(
+    alone: Collection[str], grouping: Grouping, out: Path | None, form: str | None, *, strict: bool
+) -> None:
+    """Judge the options before a photo is read.
+
+    Args:
+        alone: Those given that are for single photos.
+        grouping: What --by and --column say.
+        out: The table.
+        form: Its format.
+        strict: Whether --strict is given.
+
+    Raises:
+        click.UsageError: They contradict each other.
+    """
+    if not out and (form or strict):
+        raise click.UsageError(
+            "--format and --strict say how --out FILE is written: give that too."
+        )
+    if alone and (out or grouping.by or grouping.column):
+        raise click.UsageError(
+            f"{', '.join(sorted(alone))} is for single photos: leave it out with --out, --by and "
+            "--column."
+        )
+
+
+def write(job: Job, classifier: Classifier, settings: Settings) -> None:
+    """Write the table, with a bar; at the end say what came of it.
+
+    Raises:
+        ArgumentError: The table cannot be written.
+    """
+    from plant_classification.bulk.run import run
+
+    total = None
+    if STANDARD_INPUT not in job.places:
+        total = sum(1 for _ in find(job.places, job.grouping))
+    with photo_bar() as bar:
+
+        def tell(done: Done) -> None:
+            words = f"{done.errors:,} with an error" if done.errors else "identified"
+            bar(done.rows, total, words)
+
+        try:
+            done = run(job, classifier, settings, sys.stdin, tell)
+        except OSError as error:
+            raise ArgumentError(
+                f"{job.out} cannot be written: {error.strerror}. What is done is kept beside it: "
+                "the same command goes on.",
+                field="out",
+            ) from None
+    kept = f", {done.kept:,} of them from before" if done.kept else ""
+    errors = f"; {done.errors:,} with an error, told in its column" if done.errors else ""
+    click.echo(f"{job.out}: {done.rows:,} rows{kept}{errors}.", err=True)

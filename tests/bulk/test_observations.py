@@ -1,0 +1,133 @@
+"""What photos there are: in folders, by pattern, in tables, archives and lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from darwin_core_archives import write_archive
+
+from plant_classification.bulk.observations import Grouping, Observation, check_places, find
+from plant_classification.errors import ArgumentError, DatasetError
+
+
+@pytest.fixture
+def park(tmp_path: Path) -> Path:
+    """Photos in folders; whether they are any is looked at later."""
+    folder = tmp_path / "park"
+    for name in ("b.jpg", "a.JPEG", "oak/2.png", "oak/1.webp", "oak/.hidden.jpg", "oak/notes.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def names(*places: str | Path, by: str | None = None, lines: tuple[str, ...] = ()) -> list[str]:
+    return [one.name for one in find([str(place) for place in places], Grouping(by), lines)]
+
+
+def test_a_folder_is_all_photos_in_it_in_the_order_of_their_names(park: Path) -> None:
+    found = [str(park / name) for name in ("a.JPEG", "b.jpg", "oak/1.webp", "oak/2.png")]
+    assert names(park) == found
+    assert next(find([str(park)], Grouping())) == Observation(found[0], (found[0],))
+
+
+def test_photos_of_one_folder_are_one_plant_if_so_asked(park: Path) -> None:
+    first, second = find([str(park)], Grouping("folder"))
+    assert first.name == str(park)
+    assert second == Observation(
+        str(park / "oak"), (str(park / "oak/1.webp"), str(park / "oak/2.png"))
+    )
+
+
+def test_a_link_that_leads_back_is_not_followed_and_another_is(park: Path) -> None:
+    (park / "oak/back").symlink_to(park)
+    (park / "oak/again").symlink_to(park / "oak")
+    elsewhere = park.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "3.jpg").touch()
+    (park / "oak/other").symlink_to(elsewhere)
+    assert [Path(name).name for name in names(park / "oak")] == ["1.webp", "2.png", "3.jpg"]
+
+
+def test_a_pattern_is_the_photos_that_it_fits(park: Path) -> None:
+    assert names(park / "**/*.[jw]*") == [str(park / "b.jpg"), str(park / "oak/1.webp")]
+    assert names(park / "oak/*") == [str(park / "oak/1.webp"), str(park / "oak/2.png")]
+    with pytest.raises(ArgumentError, match=r"No file fits the pattern '.*\*\.tif'"):
+        names(park / "*.tif")
+
+
+def test_a_name_with_brackets_is_a_name_where_there_is_one(park: Path) -> None:
+    (park / "oak [1].jpg").touch()
+    assert names(park / "oak [1].jpg") == [str(park / "oak [1].jpg")]
+
+
+def test_files_addresses_and_a_list_stand_beside_each_other(park: Path) -> None:
+    address = "https://example.org/1.jpg"
+    lines = ("x y.jpg\n", "\n", f"{address}\r\n")
+    assert names(park / "b.jpg", address, "-", lines=lines) == [
+        str(park / "b.jpg"), address, "x y.jpg", address,
+    ]  # fmt: skip
+
+
+def test_what_is_not_there_is_told_before_anything_is_done(park: Path) -> None:
+    check_places([str(park), str(park / "*.jpg"), "-", "https://example.org/1.jpg"])
+    with pytest.raises(ArgumentError, match="prak does not exist"):
+        check_places([str(park), str(park.parent / "prak")])
+
+
+def test_only_a_table_has_columns_to_group_by(park: Path) -> None:
+    with pytest.raises(ArgumentError, match="no column 'plant' to group photos by"):
+        names(park, by="plant")
+
+
+def write(file: Path, *lines: str) -> Path:
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    return file
+
+
+def test_paths_of_a_table_start_from_its_folder(tmp_path: Path) -> None:
+    address = "http://example.org/a?b=1"
+    table = write(tmp_path / "t.csv", "id,Path,organ", "1,x/1.jpg,leaf", f"2,{address},", "3,,")
+    assert list(find([str(table)], Grouping())) == [
+        Observation("x/1.jpg", (str(tmp_path / "x/1.jpg"),), ("leaf",)),
+        Observation(address, (address,)),
+    ]
+
+
+def test_rows_with_one_value_in_a_column_are_one_plant_wherever_they_stand(tmp_path: Path) -> None:
+    table = write(
+        tmp_path / "t.csv",
+        "plant,photo,organ", "p1,1.jpg,leaf", "p2,2.jpg,", "p1,/3.jpg,",
+    )  # fmt: skip
+    assert list(find([str(table)], Grouping("plant"))) == [
+        Observation("p1", (str(tmp_path / "1.jpg"), "/3.jpg"), ("leaf", "auto")),
+        Observation("p2", (str(tmp_path / "2.jpg"),)),
+    ]
+
+
+def test_the_photos_of_an_archive_are_grouped_by_their_occurrence(tmp_path: Path) -> None:
+    media = [
+        {"gbifID": "7", "type": "StillImage", "identifier": "http://example.org/1.jpg"},
+        {"gbifID": "9", "type": "StillImage", "identifier": "http://example.org/2.jpg"},
+        {"gbifID": "7", "type": "Sound", "identifier": "http://example.org/3.mp3"},
+        {
+            "gbifID": "7", "type": "StillImage", "identifier": "http://example.org/4.jpg",
+            "description": "leaf",
+        },
+    ]  # fmt: skip
+    archive = write_archive(tmp_path / "gbif.zip", [{"gbifID": "7"}, {"gbifID": "9"}], media)
+    assert list(find([str(archive)], Grouping())) == [
+        Observation(
+            "7", ("http://example.org/1.jpg", "http://example.org/4.jpg"), ("auto", "leaf")
+        ),
+        Observation("9", ("http://example.org/2.jpg",)),
+    ]
+    with pytest.raises(ArgumentError, match="its occurrences are the observations"):
+        names(archive, by="folder")
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b\udcff.jpg").touch()
+    with pytest.raises(DatasetError, match="not UTF-8; rename it"):
+        names(tmp_path)
