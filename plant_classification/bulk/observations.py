@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from plant_classification.bulk.photo_tables import TABLES, photos_of_table
+from plant_classification.bulk.remote import is_remote, photos_at
 from plant_classification.data.darwin_core import is_darwin_core, photos_of_occurrences
 from plant_classification.data.files import PICTURE_SUFFIXES, list_folder
 from plant_classification.errors import ArgumentError, DatasetError
-from plant_classification.photos.sources import SCHEME
+from plant_classification.photos.sources import DATA_OR_HTTP, is_address
 
 STANDARD_INPUT = "-"
 BY_FOLDER = "folder"
@@ -55,9 +56,10 @@ def find(
     """The observations of some places, in an order that is always the same.
 
     Args:
-        places: Files, folders (and what is in their folders), patterns such as ``park/**/*.jpg``,
-            addresses, tables (``.csv``, ``.tsv``, ``.parquet``), Darwin Core archives (a folder or
-            a ``.zip``), whose observations are their occurrences, or ``-`` for ``lines``.
+        places: Files, folders (and what is in their folders) and patterns such as
+            ``park/**/*.jpg``, all three also in stores such as ``s3://``; http(s) addresses; tables
+            (``.csv``, ``.tsv``, ``.parquet``); Darwin Core archives (a folder or a ``.zip``), whose
+            observations are their occurrences; or ``-`` for ``lines``.
         grouping: How photos become observations.
         lines: A path or an address each.
 
@@ -69,7 +71,9 @@ def find(
         if place == STANDARD_INPUT:
             named = (line.rstrip("\r\n") for line in lines)
             yield from _of_paths((line for line in named if line), grouping)
-        elif SCHEME.match(place):
+        elif is_remote(place):
+            yield from _of_paths(photos_at(place), grouping)
+        elif DATA_OR_HTTP.match(place):
             yield from _of_paths([place], grouping)
         else:
             yield from _of_path(Path(place), place, grouping)
@@ -82,7 +86,7 @@ def check_places(places: Sequence[str]) -> None:
         ArgumentError: A file or folder that is not there.
     """
     for place in places:
-        is_name = place != STANDARD_INPUT and not SCHEME.match(place) and not glob.has_magic(place)
+        is_name = not (place == STANDARD_INPUT or is_address(place) or glob.has_magic(place))
         if is_name and not Path(place).exists():
             raise ArgumentError(f"{place} does not exist.", field="photos")
 
@@ -172,4 +176,4 @@ def _organs(organs: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def _from(file: Path, place: str) -> str:
-    return place if SCHEME.match(place) else str(file.parent / place)
+    return place if is_address(place) else str(file.parent / place)

@@ -13,6 +13,7 @@ from plant_classification.bulk.darwin_core import TERMS, Identifier, as_darwin_c
 from plant_classification.bulk.journal import Journal, opened_journal
 from plant_classification.bulk.observations import Grouping, Observation, check_places, find
 from plant_classification.bulk.parts import Part, by_content, by_time, in_parts
+from plant_classification.bulk.remote import is_remote, read_remote
 from plant_classification.bulk.rows import Row, lineage_of, row_of, row_of_error
 from plant_classification.bulk.table_files import check_format, write_table
 from plant_classification.errors import ModelFolderError, PlantClassificationError
@@ -138,7 +139,8 @@ def answered(
         photos, organs = observation.photos, observation.organs
         few = photos[: settings.max_photos]
         try:
-            answer = classifier.identify(few, organs and organs[: len(few)], **asked)
+            sources = [read_remote(one, settings) if is_remote(one) else one for one in few]
+            answer = classifier.identify(sources, organs and organs[: len(few)], **asked)
         except ModelFolderError:
             raise
         except PlantClassificationError as error:

@@ -40,6 +40,11 @@ class Url:
 Source: TypeAlias = "bytes | str | Path | Upload | Url | NDArray[np.uint8]"
 
 
+def is_address(place: str) -> bool:
+    """Whether a text is an address of any kind, and no path."""
+    return bool(DATA_OR_HTTP.match(place) or SCHEME.match(place))
+
+
 def as_source(source: object) -> bytes | Path | Upload | Url | NDArray[np.uint8]:
     """Tell what a source is: a string is a ``data:`` URI, an http(s) address, or else a path.
 
