@@ -399,7 +399,7 @@ def main() -> None:
     figures = calibration(network, val) + safe(network, val) + plausible(network, val)
     if len(sys.argv) > 1:
         work = Path(sys.argv[1])
-        both = flora119.everything(dataset)
+        both = dataset.everything()
         figures += of_a_stranger(work, both, dataset.labels)
         figures += unknown_species(work, both, dataset.labels)
     figures += no_plants(network, val) + observations(network, val, records)

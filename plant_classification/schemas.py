@@ -350,6 +350,16 @@ class SeenPhoto(Schema):
     organ = _text("The organ as sent; null where none was said.", nullable=True)
 
 
+class SimilarPhoto(Schema):
+    """A known photo that looks like those that were sent."""
+
+    photo = _text("Its path in the folder that was indexed.")
+    label = _text("What it shows.")
+    similarity = fields.Float(
+        required=True, metadata={"description": "From -1 to 1; 1 for the same photo."}
+    )
+
+
 class AnsweringModel(Schema):
     """The model that answered."""
 
@@ -397,6 +407,15 @@ def answer_fields() -> dict[str, fields.Field]:
                 "description": "True where the photos show no plant, or none that the model was "
                 "trained on: nothing is safe then. Never with no_reject; null where the model "
                 "cannot say."
+            },
+        ),
+        "similar": fields.List(
+            fields.Nested(SimilarPhoto),
+            required=True,
+            allow_none=True,
+            metadata={
+                "description": "Known photos that look most like these, the most similar first; "
+                "null where the model has no index."
             },
         ),
         "photos": _list(SeenPhoto, "The photos that were looked at, in the order sent."),

@@ -25,13 +25,6 @@ def read() -> Dataset:
     return read_dataset(shared("flora119"))
 
 
-def everything(dataset: Dataset) -> Records:
-    """The photos of train.txt and of val.txt."""
-    splits = dataset.splits[TRAIN], dataset.splits[VALIDATION]
-    paths = [path for records in splits for path in records.paths]
-    return Records(splits[0].root, paths, np.concatenate([records.labels for records in splits]))
-
-
 def sources_of(records: Records) -> NDArray[np.str_]:
     """Where each photo comes from: ``oxford102``, ``flickr5`` ..."""
     return np.array([records.path(index).parts[-3] for index in range(len(records))])

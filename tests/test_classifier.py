@@ -153,7 +153,8 @@ def test_the_answer_as_json_has_every_field_and_no_nan(starter: Classifier, flow
     assert json.loads(json.dumps(answer, allow_nan=False)) == answer
     assert list(answer) == [
         "status", "labels", "probabilities", "predictions", "results", "genera", "families",
-        "safe_answer", "plausible", "is_plant", "rejected", "photos", "model", "warnings",
+        "safe_answer", "plausible", "is_plant", "rejected", "similar", "photos", "model",
+        "warnings",
     ]  # fmt: skip
     assert answer["labels"] == answer["predictions"]["labels"]
     assert len(answer["results"]) == len(answer["labels"]) == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ PAGE = Path(__file__).parents[1] / "docs/many-photos.md"
 def test_the_commands_of_the_page_write_their_tables(tmp_path: Path) -> None:
     draw_plants(tmp_path / "photos")
     photos = sorted((tmp_path / "photos").rglob("*.jpg"))
+    shutil.copy(photos[0], tmp_path / "new.jpg")
     with (tmp_path / "photos.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["path", "plant"])

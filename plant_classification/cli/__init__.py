@@ -11,6 +11,9 @@ from plant_classification.errors import PlantClassificationError
 
 COMMANDS = {
     "identify": ("plant_classification.cli.identify", "identify"),
+    "index": ("plant_classification.cli.similar", "index"),
+    "search": ("plant_classification.cli.similar", "search"),
+    "embed": ("plant_classification.cli.similar", "embed"),
     "models": ("plant_classification.cli.models", "models"),
     "dataset": ("plant_classification.cli.dataset", "dataset"),
     "calibrate": ("plant_classification.cli.calibrate", "calibrate"),

@@ -138,6 +138,12 @@ class Dataset:
     splits: Mapping[str, Records]
     notes: tuple[str, ...] = ()
 
+    def everything(self) -> Records:
+        """The photos of all splits, without organs, observations and sources."""
+        splits = list(self.splits.values())
+        paths = [path for records in splits for path in records.paths]
+        return Records(splits[0].root, paths, np.concatenate([one.labels for one in splits]))
+
     def fingerprint(self) -> str:
         """What tells this data set from others: SHA-256 of its labels, paths and splits."""
         digest = hashlib.sha256()

@@ -13,9 +13,9 @@ from plant_classification.errors import DatasetError
 from plant_classification.evaluation.judged import Judged, Safe, Sets, numbered
 from plant_classification.evaluation.metrics import BLOCK, Figures, figures_of, judge
 from plant_classification.inference.batch import Tell, look, look_at_views
-from plant_classification.inference.engine import Engine
+from plant_classification.inference.engine import Engine, engine_of
 from plant_classification.models import ModelFolder
-from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS, recalibrate
+from plant_classification.models.folder import recalibrate
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label, ranks_of
 from plant_classification.taxonomy.synonyms import accepted_names, first_places
@@ -238,10 +238,7 @@ def _looked(
 
 
 def _engine(model: ModelFolder, settings: Settings) -> Engine:
-    model.file(NETWORK_WEIGHTS)
-    precision = "f32" if settings.precision == "auto" and model.is_imported else settings.precision
-    rule = model.preprocessing
-    return Engine(model.file(NETWORK), rule, precision, settings.threads, for_many=True)
+    return engine_of(model, settings.precision, settings.threads, for_many=True)
 
 
 @dataclasses.dataclass(frozen=True)

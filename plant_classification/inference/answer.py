@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from plant_classification.models import ModelFolder
 from plant_classification.question import Question
+from plant_classification.similarity import SimilarPhoto
 from plant_classification.taxonomy import Label, Rank
 from plant_classification.trust import (
     PlausibleRule,
@@ -95,6 +96,8 @@ class Answer:
         photos: What was looked at, in the order given.
         model: The model that answered.
         warnings: Sentences about what may make the answer worse.
+        similar: Known photos that look most like these, best first; None where the model has no
+            index.
     """
 
     candidates: tuple[Candidate, ...]
@@ -108,6 +111,7 @@ class Answer:
     photos: tuple[SeenPhoto, ...]
     model: ModelFolder
     warnings: tuple[str, ...] = ()
+    similar: tuple[SimilarPhoto, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON: every field is there, null where unknown; see ``schemas``."""
@@ -139,6 +143,7 @@ class Answer:
             },
             "is_plant": self.is_plant and dataclasses.asdict(self.is_plant),
             "rejected": self.rejected,
+            "similar": self.similar and [dataclasses.asdict(photo) for photo in self.similar],
             "photos": [dataclasses.asdict(photo) for photo in self.photos],
             "model": {
                 "name": self.model.name,

@@ -18,7 +18,7 @@ from plant_classification.errors import (
     PlantClassificationError,
 )
 from plant_classification.inference.answer import Answer, SeenPhoto, answer_of
-from plant_classification.inference.engine import Engine
+from plant_classification.inference.engine import engine_of
 from plant_classification.inference.expectation import Expectation
 from plant_classification.inference.explanation import Explanation
 from plant_classification.inference.head import Head, read_head
@@ -28,13 +28,18 @@ from plant_classification.models import (
     model_at,
     ready,
 )
-from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS, TRUST
+from plant_classification.models.folder import NETWORK, TRUST
 from plant_classification.question import Question, check_organs
 from plant_classification.settings import Settings, load_settings
+from plant_classification.similarity import FOLDER as SIMILAR_FOLDER
+from plant_classification.similarity import PhotoIndex, SimilarPhoto
 from plant_classification.taxonomy import ranks_of
 from plant_classification.trust import expected, of_photos, of_views
 from plant_classification.trust.rejection import REJECTED, likeness
 from plant_classification.trust.saliency import activation_map
+
+SIMILAR = 5
+"""Photos that an answer names, where the model has an index."""
 
 DOUBTFUL_LIST = 0.1
 """Probability of a species list, by the photos alone, below which nothing is safe."""
@@ -42,7 +47,7 @@ DOUBTFUL_LIST = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class _Look:
-    """What is kept of a photo: probabilities, and of its first view pixels and feature map.
+    """What is kept of a photo: probabilities; pixels, feature map and its mean of the first view.
 
     ``plant_share`` is the share of plants that look as little like one, or None.
     """
@@ -51,6 +56,7 @@ class _Look:
     shares: NDArray[np.float64]
     view: NDArray[np.uint8]
     feature_map: NDArray[np.float32]
+    features: NDArray[np.float32]
     plant_share: float | None
 
 
@@ -79,22 +85,10 @@ class Classifier:
         self._settings = settings
         self._ranks = ranks_of(self.labels)
         self._expectation = Expectation(self.labels, settings.models_dir)
-        folder.file(NETWORK_WEIGHTS)
-        network = folder.file(NETWORK)
-        if precision == "auto" and folder.is_imported:
-            precision = "f32"  # the numbers of the old service, to 1e-4
-        try:
-            self._engine = Engine(
-                network, folder.preprocessing, precision, threads, for_many=for_many
-            )
-        except (RuntimeError, TypeError) as error:  # what OpenVINO raises
-            raise ModelFolderError(f"{network} cannot be used: {error}") from None
-        if self._engine.label_count != len(self.labels):
-            raise ModelFolderError(
-                f"{network} has {self._engine.label_count} outputs for {len(self.labels)} labels."
-            )
+        self._engine = engine_of(folder, precision, threads, for_many=for_many)
         self.precision = self._engine.precision
         self._directions = self._read_directions()
+        self._index = self._read_index()
 
     @classmethod
     def load(
@@ -231,14 +225,24 @@ class Classifier:
             is_promised=len(looks) == 1 and possible is None and factors is None,
             warnings=warnings,
         )
-        return answer, looks
+        return dataclasses.replace(answer, similar=self._similar(looks)), looks
 
-    def _plant_share(self, feature_maps: NDArray[np.float32]) -> float | None:
+    def _plant_share(self, features: NDArray[np.float32]) -> float | None:
         rule = self.folder.trust.rejection
         if rule is None or self._directions is None:
             return None
-        features = feature_maps[0].mean(axis=(0, 1))[np.newaxis]
-        return rule.share(float(likeness(features, self._directions)[0]))
+        return rule.share(float(likeness(features[np.newaxis], self._directions)[0]))
+
+    def _similar(self, looks: Sequence[_Look]) -> tuple[SimilarPhoto, ...] | None:
+        """Those to the mean of the photos, as directions."""
+        if self._index is None:
+            return None
+        rows = [look.features / np.linalg.norm(look.features) for look in looks]
+        return self._index.nearest(np.mean(rows, axis=0), SIMILAR)
+
+    def _read_index(self) -> PhotoIndex | None:
+        folder = self.folder.path / SIMILAR_FOLDER
+        return PhotoIndex.open(folder, self.folder) if folder.is_dir() else None
 
     def _read_directions(self) -> NDArray[np.float32] | None:
         """The mean features of the labels; None where no photo is judged by them."""
@@ -305,7 +309,9 @@ class Classifier:
         trust = self.folder.trust
         shares = of_views(logits, trust.temperature, trust.organ_weight(organ))
         seen = SeenPhoto(photo.name, photo.width, photo.height, photo.format, photo.sha256, organ)
-        return _Look(seen, shares, views[0], feature_maps[0], self._plant_share(feature_maps))
+        features = feature_maps[0].mean(axis=(0, 1))
+        share = self._plant_share(features)
+        return _Look(seen, shares, views[0], feature_maps[0], features, share)
 
     def _of_small_photos(self, seen: Sequence[SeenPhoto]) -> list[str]:
         return [

@@ -11,7 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_classification.errors import ArgumentError
+from plant_classification.errors import ArgumentError, ModelFolderError
+from plant_classification.models import ModelFolder
+from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
 from plant_classification.openvino import core, import_openvino
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import PRECISIONS
@@ -137,6 +139,37 @@ class Engine:
             return take(*(request.get_tensor(output).data for output in self._outputs))
         finally:
             self._idle.put(request)
+
+
+def engine_of(
+    model: ModelFolder, precision: str = "auto", threads: int = 0, *, for_many: bool = False
+) -> Engine:
+    """The engine of a model folder.
+
+    Args:
+        model: The folder.
+        precision: As the engine takes it; ``"auto"`` is f32 for a model of the old service, whose
+            numbers so are the same to 1e-4.
+        threads: As the engine takes it.
+        for_many: The same.
+
+    Raises:
+        ModelFolderError: A file is missing or damaged, or does not fit the labels.
+        ArgumentError: The precision cannot be used.
+    """
+    model.file(NETWORK_WEIGHTS)
+    network = model.file(NETWORK)
+    if precision == "auto" and model.is_imported:
+        precision = "f32"
+    try:
+        engine = Engine(network, model.preprocessing, precision, threads, for_many=for_many)
+    except (RuntimeError, TypeError) as error:  # what OpenVINO raises
+        raise ModelFolderError(f"{network} cannot be used: {error}") from None
+    if engine.label_count != model.label_count:
+        raise ModelFolderError(
+            f"{network} has {engine.label_count} outputs for {model.label_count} labels."
+        )
+    return engine
 
 
 def _copied(logits: NDArray[np.float32], features: NDArray[np.float32]) -> Pair:

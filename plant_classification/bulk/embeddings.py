@@ -1,0 +1,92 @@
+"""What a network sees in photos, as a table: a row of numbers for each."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant_classification import photos
+from plant_classification.bulk.remote import is_remote, read_remote
+from plant_classification.bulk.table_files import check_format
+from plant_classification.data.parquet import PARQUET
+from plant_classification.errors import ArgumentError, PlantClassificationError
+from plant_classification.inference.engine import Engine, processors
+from plant_classification.models import ModelFolder
+from plant_classification.models.files import PARTIAL, fsync
+from plant_classification.photos.ahead import in_order
+from plant_classification.settings import Settings
+
+AT_ONCE = 1024
+WAITING = 8
+
+
+def write_embeddings(
+    out: Path,
+    places: Iterable[str],
+    model: ModelFolder,
+    engine: Engine,
+    settings: Settings,
+    tell: Callable[[int], None] = lambda _done: None,
+) -> int:
+    """Write a Parquet table with ``photo``, ``features`` and ``error``, whole or not at all.
+
+    Args:
+        out: The table. ``features`` are ``float32 (D,)``: the mean of the last feature map, as
+            ``Classifier.embed`` gives it; null where ``error`` says why.
+        places: Paths and addresses of photos.
+        model: For its preprocessing.
+        engine: Its network, compiled ``for_many``.
+        settings: For the limits of photos.
+        tell: Is told how many are done.
+
+    Returns:
+        How many photos there are.
+
+    Raises:
+        ArgumentError: The table's name, or pyarrow is missing.
+        OSError: The table cannot be written.
+    """
+    check_format(out)
+    if out.suffix.lower() != PARQUET:
+        raise ArgumentError(f"Features are written as {PARQUET}: {out.name!r} came.", field="out")
+    arrow, parquet = (importlib.import_module(name) for name in ("pyarrow", "pyarrow.parquet"))
+    rule = model.preprocessing
+    vectors = arrow.list_(arrow.float32(), engine.feature_count)
+    schema = arrow.schema(
+        [("photo", arrow.string()), ("features", vectors), ("error", arrow.string())]
+    )
+
+    def seen(place: str) -> tuple[str, NDArray[np.float32] | None, str | None]:
+        try:
+            source = read_remote(place, settings) if is_remote(place) else place
+            photo = photos.read(source, settings, shorter_side=rule.shorter_side())
+        except PlantClassificationError as error:
+            return place, None, error.message
+        return place, engine.brief(rule.apply(photo.pixels)[0])[1], None
+
+    threads = processors() + 1
+    rows = in_order(seen, places, threads, WAITING * threads)
+    partial = out.with_name(f"{out.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
+    done = 0
+    try:
+        with parquet.ParquetWriter(partial, schema) as table:
+            while block := list(itertools.islice(rows, AT_ONCE)):
+                arrays = [
+                    arrow.array(column, kind)
+                    for column, kind in zip(zip(*block, strict=True), schema.types, strict=True)
+                ]
+                table.write_table(arrow.Table.from_arrays(arrays, schema=schema))
+                done += len(block)
+                tell(done)
+        fsync(partial)
+        partial.replace(out)
+        fsync(out.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+    return done
