@@ -26,7 +26,8 @@ def test_the_commands_of_the_page_write_their_tables(tmp_path: Path) -> None:
             [photo.relative_to(tmp_path), place // 3] for place, photo in enumerate(photos)
         )
     blocks = re.findall(r"```console\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    commands = [line for block in blocks for line in block.splitlines()]
+    lines = [line for block in blocks for line in block.splitlines()]
+    commands = [line for line in lines if " models quantize " not in line]  # needs a trained model
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     models = str(tmp_path / "models")
     environment = os.environ | {"PATH": path, "PLANT_CLASSIFICATION_MODELS_DIR": models}

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from plant_classification.cli import options
+from plant_classification.errors import ArgumentError
 from plant_classification.models import (
     Model,
     ModelFolder,
@@ -111,6 +112,45 @@ def download(source: str, sha256: str | None, name: str | None, models_dir: Path
         click.echo(f"The archive's SHA-256, to ask for the same again: {digest}")
     for model in found:
         _report(model, settings)
+
+
+@models.command()
+@click.argument("model", metavar="NAME|FOLDER")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, path_type=Path),
+    required=True,
+    help="Photos as training takes them: some show the ranges of numbers, others judge.",
+)
+@click.option("--name", help="What to call it; by default the model's name with -int8.")
+@options.models_dir
+def quantize(model: str, data: Path, name: str | None, models_dir: Path | None) -> None:
+    """Make a model of MODEL whose network computes in eight bits: half the size, and faster.
+
+    It is judged on photos that did not show the ranges, and not kept where the mean accuracy over
+    labels falls by more than half a point. Needs the extra 'quantize'.
+    """
+    from plant_classification.cli.photo_bar import photo_bar
+    from plant_classification.data.reading import read_dataset
+    from plant_classification.evaluation.quantization import quantize as in_eight_bits
+    from plant_classification.models import model_at, ready
+
+    settings = load_settings(models_dir=models_dir)
+    found = ready(model_at(model, settings.models_dir), settings)
+    dataset = read_dataset(data, families=settings.families, settings=settings)
+    with photo_bar() as bar:
+        try:
+            made = in_eight_bits(
+                found, dataset, name, settings, lambda done, total: bar(done, total, "looked at")
+            )
+        except OSError as error:
+            raise ArgumentError(f"The model cannot be written: {error.strerror}.") from None
+    for kind, figures in (("before", made.before), ("in eight bits", made.after)):
+        click.echo(
+            f"{kind + ':':<15} right at once {figures.top_1:.2%}, mean over labels "
+            f"{figures.macro_top_1:.2%}, of {figures.photos:,} photos"
+        )
+    click.echo(f"{made.model.name}, in {made.model.path}")
 
 
 @contextlib.contextmanager
