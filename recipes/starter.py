@@ -152,7 +152,7 @@ def main() -> None:
 def choose(work: Path) -> None:
     """Train without what oxford102 has of oxford17's labels; judge each share on that and a fold.
 
-    An hour on two cores, or half of one.
+    Up to an hour on two cores.
     """
     records = flora119.read().splits[TRAIN]
     is_left_out = flora119.of_both(records, "oxford102", "oxford17")
@@ -175,7 +175,7 @@ def choose(work: Path) -> None:
 @main.command()
 @work_option
 def left_out(work: Path) -> None:
-    """Train without flickr5, and read its photos once. An hour on two cores, or half."""
+    """Train without flickr5, and read its photos once. Up to an hour on two cores."""
     dataset = flora119.read()
     chosen = Chosen.read(work)
     pair = without_flickr5(work)
@@ -210,7 +210,7 @@ def left_out(work: Path) -> None:
     help="The model folder to write; the package's own by default.",
 )
 def train(work: Path, output: Path) -> None:
-    """Make the model, and read val.txt for its card, after left-out. An hour on two cores, or half."""
+    """Make the model, and read val.txt for its card, after left-out. Up to an hour on two cores."""
     if output.exists():
         raise click.UsageError(f"{output} is there already: move it away first.")
     chosen, of_flickr = Chosen.read(work), what_was(LEFT_OUT, work, "left-out")

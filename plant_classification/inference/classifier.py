@@ -47,17 +47,19 @@ DOUBTFUL_LIST = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class _Look:
-    """What is kept of a photo: probabilities; pixels, feature map and its mean of the first view.
+    """What is kept of a photo.
 
-    ``plant_share`` is the share of plants that look as little like one, or None.
+    ``shares`` are its probabilities, ``view`` and ``features`` the pixels and the mean feature map
+    of its first view, whose ``feature_map`` is kept where the answer is explained; ``plant_share``
+    is the share of plants that look as little like one, or None.
     """
 
     seen: SeenPhoto
     shares: NDArray[np.float64]
     view: NDArray[np.uint8]
-    feature_map: NDArray[np.float32]
     features: NDArray[np.float32]
     plant_share: float | None
+    feature_map: NDArray[np.float32] | None
 
 
 class Classifier:
@@ -173,14 +175,18 @@ class Classifier:
             PhotoError, UrlError: A photo that cannot be read, named in the sentence.
             ModelFolderError: A file of the model is damaged.
         """
-        answer, looks = self._answer(photos, organs, Question(**asked))
+        answer, looks = self._answer(photos, organs, Question(**asked), explained=True)
         name = taxon or answer.candidates[0].label.name
         members = self._members(name, answer)
         try:
             layers = self._head
         except ValueError as error:
             raise ArgumentError(f"This model's answers cannot be explained: {error}") from None
-        maps = tuple(activation_map(look.feature_map, layers, members) for look in looks)
+        maps = tuple(
+            activation_map(look.feature_map, layers, members)
+            for look in looks
+            if look.feature_map is not None
+        )
         return Explanation(answer, name, members, tuple(look.view for look in looks), maps)
 
     def _answer(
@@ -188,6 +194,8 @@ class Classifier:
         photos: photo_files.Source | Sequence[photo_files.Source],
         organs: Sequence[str] | None,
         question: Question,
+        *,
+        explained: bool = False,
     ) -> tuple[Answer, list[_Look]]:
         if isinstance(photos, (str, bytes, Path, np.ndarray, photo_files.Upload, photo_files.Url)):
             photos = [photos]
@@ -201,7 +209,13 @@ class Classifier:
         factors = self._expectation.factors(question)
         # One after another, so that only one photo's pixels are in memory.
         looks = [
-            self._look(place, photo, organs[place] if organs else None, question.crops)
+            self._look(
+                place,
+                photo,
+                organs[place] if organs else None,
+                question.crops,
+                explained=explained,
+            )
             for place, photo in enumerate(photos)
         ]
         seen = [look.seen for look in looks]
@@ -291,7 +305,15 @@ class Classifier:
         """
         return np.asarray(self._run(photos)[1].mean(axis=(1, 2)))
 
-    def _look(self, place: int, source: photo_files.Source, organ: str | None, crops: int) -> _Look:
+    def _look(
+        self,
+        place: int,
+        source: photo_files.Source,
+        organ: str | None,
+        crops: int,
+        *,
+        explained: bool,
+    ) -> _Look:
         preprocessing = self.folder.preprocessing
         try:
             photo = photo_files.read(
@@ -301,17 +323,25 @@ class Classifier:
             error.field = error.field or f"photos[{place}]"
             raise
         views = preprocessing.apply(photo.pixels, crops)
-        logits, feature_maps = self._engine(views)
+        if explained:
+            logits, maps = self._engine(views)
+            feature_map, features = maps[0], maps[0].mean(axis=(0, 1))
+        else:  # a map is large, and copied for nothing
+            seen = [self._engine.brief(view) for view in views]
+            logits, features, feature_map = np.stack([row for row, _ in seen]), seen[0][1], None
         if not np.isfinite(logits).all():
             raise ModelFolderError(
                 f"{self.folder.path} answers with NaN or infinity; train it anew."
             )
         trust = self.folder.trust
-        shares = of_views(logits, trust.temperature, trust.organ_weight(organ))
-        seen = SeenPhoto(photo.name, photo.width, photo.height, photo.format, photo.sha256, organ)
-        features = feature_maps[0].mean(axis=(0, 1))
-        share = self._plant_share(features)
-        return _Look(seen, shares, views[0], feature_maps[0], features, share)
+        return _Look(
+            SeenPhoto(photo.name, photo.width, photo.height, photo.format, photo.sha256, organ),
+            of_views(logits, trust.temperature, trust.organ_weight(organ)),
+            views[0],
+            features,
+            self._plant_share(features),
+            feature_map,
+        )
 
     def _of_small_photos(self, seen: Sequence[SeenPhoto]) -> list[str]:
         return [
