@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import glob
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -87,19 +88,19 @@ def check_places(places: Sequence[str]) -> None:
     """
     for place in places:
         is_name = not (place == STANDARD_INPUT or is_address(place) or glob.has_magic(place))
-        if is_name and not Path(place).exists():
+        if is_name and not os.path.exists(place):  # noqa: PTH110 - a Path raises for a long name
             raise ArgumentError(f"{place} does not exist.", field="photos")
 
 
 def _of_path(path: Path, place: str, grouping: Grouping) -> Iterator[Observation]:
-    is_folder, suffix = path.is_dir(), path.suffix.lower()
+    is_folder, suffix = os.path.isdir(place), path.suffix.lower()  # noqa: PTH112 - as above
     if (is_folder or suffix == ".zip") and is_darwin_core(path):
         yield from _of_archive(path, grouping)
     elif is_folder:
         yield from _of_folder(path, grouping)
     elif suffix in TABLES:
         yield from _of_table(path, grouping)
-    elif path.exists() or not glob.has_magic(place):
+    elif os.path.exists(place) or not glob.has_magic(place):  # noqa: PTH110 - as above
         yield from _of_paths([place], grouping)
     else:
         found = sorted(glob.glob(place, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,11 @@ def check_bulk(
         )
 
 
+def standard_input() -> Iterator[str]:
+    """Its lines, as names of files: bytes that are no UTF-8 too."""
+    return map(os.fsdecode, sys.stdin.buffer)
+
+
 def write(job: Job, classifier: Classifier, settings: Settings) -> None:
     """Write the table, with a bar; at the end say what came of it.
 
@@ -65,7 +71,7 @@ def write(job: Job, classifier: Classifier, settings: Settings) -> None:
             bar(done.rows, total, words)
 
         try:
-            done = run(job, classifier, settings, sys.stdin, tell)
+            done = run(job, classifier, settings, standard_input(), tell)
         except OSError as error:
             raise ArgumentError(
                 f"{job.out} cannot be written: {error.strerror}. What is done is kept beside it: "

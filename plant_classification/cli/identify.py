@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import click
 from plant_classification.bulk.observations import Grouping, Observation, find
 from plant_classification.cli import options
 from plant_classification.cli.answer_view import show
-from plant_classification.cli.bulk import DARWIN_CORE, check_bulk, write
+from plant_classification.cli.bulk import DARWIN_CORE, check_bulk, standard_input, write
 from plant_classification.cli.saliency import GRAD_CAM, METHODS, check_saliency, explained
 from plant_classification.errors import PlantClassificationError
 from plant_classification.question import ORGANS, Question
@@ -181,6 +180,8 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
         )
     check_saliency(saliency, taxon, saliency_by, 1 if observation else len(photos))
     alone = {"--observation": observation, "--organ": organs, "--saliency": saliency}
+    if out and as_json:
+        raise click.UsageError("--json prints answers; for a table of JSON give --out FILE.jsonl.")
     check_bulk({name for name, value in alone.items() if value}, grouping, out, form, strict=strict)
     newest = find_model(None, settings.models_dir).path if model is None else model
     classifier = Classifier.load(
@@ -192,7 +193,7 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     if any(alone.values()):
         found: Iterable[Observation] = _of_arguments(photos, organs, as_one=observation)
     else:
-        found = find(photos, grouping, sys.stdin)
+        found = find(photos, grouping, standard_input())
     failed = False
     for one in found:
         name = ", ".join(Path(photo).name for photo in one.photos)

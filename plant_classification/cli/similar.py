@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from plant_classification.cli import options
+from plant_classification.cli.bulk import standard_input
 from plant_classification.cli.photo_bar import photo_bar
 from plant_classification.errors import ArgumentError
 
@@ -148,7 +148,7 @@ def embed(photos: tuple[str, ...], model: str | None, models_dir: Path | None, o
     settings = load_settings(models_dir=models_dir)
     chosen = _model(model, settings)
     engine = engine_of(chosen, settings.precision, settings.threads, for_many=True)
-    places = (place for one in find(photos, Grouping(), sys.stdin) for place in one.photos)
+    places = (place for one in find(photos, Grouping(), standard_input()) for place in one.photos)
     with photo_bar() as bar:
         try:
             done = write_embeddings(

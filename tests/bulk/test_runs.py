@@ -384,3 +384,32 @@ def test_the_command_tells_how_many_there_are_and_reads_a_list(
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr.endswith("t.jsonl: 7 rows; 1 with an error, told in its column.\n")
     assert [row["observation"] for row in rows(tmp_path / "t.jsonl")][:6] == photos
+
+
+def test_names_that_are_no_utf8_or_too_long_are_rows(
+    command: list[str], garden: Path, tmp_path: Path
+) -> None:
+    photo = next(garden.glob("bed1/*.png"))
+    odd = tmp_path / os.fsdecode(b"\xff.png")
+    shutil.copy(photo, odd)
+    listed = b"\n".join([os.fsencode(odd), b"x" * 5000 + b".png", os.fsencode(photo)])
+    ran = subprocess.run([*command, "-"], check=False, input=listed, capture_output=True)
+    assert ran.returncode == 0, ran.stderr
+    first, long, last = rows(tmp_path / "t.jsonl")
+    assert first["labels"] == last["labels"]
+    assert first["sha256"] == last["sha256"]
+    assert "File name too long" in long["error"]
+
+
+def test_a_name_that_is_too_long_is_told(command: list[str]) -> None:
+    ran = subprocess.run([*command, "x" * 5000], check=False, capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("Error: xxx")
+    assert ran.stderr.endswith("x does not exist.\n")
+
+
+def test_json_is_for_answers_and_not_for_tables(command: list[str], garden: Path) -> None:
+    words = [*command, "--json", str(garden)]
+    ran = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert ran.returncode == 2
+    assert "give --out FILE.jsonl" in ran.stderr
