@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     help="The folder to write; by default in the model's, whose answers then name similar photos.",
 )
 def index(data: Path, model: str | None, models_dir: Path | None, out: Path | None) -> None:
-    """Index the photos of DATA, so that those which look like another are found.
+    """Index the photos of DATA, to find similar ones.
 
     DATA is a folder or a table as training takes it. Needs the extra 'index'.
     """
@@ -96,9 +96,9 @@ def search(
     count: int,
     as_json: bool,
 ) -> None:
-    """List the photos of INDEX that look most like PHOTO, a file or an http(s) address.
+    """List the photos of INDEX that are most like PHOTO.
 
-    The model must be that which INDEX was made with.
+    PHOTO is a file or an http(s) address. The model must be that which INDEX was made with.
     """
     from plant_classification import photos
     from plant_classification.inference.engine import engine_of
@@ -135,9 +135,9 @@ def search(
     help="The table to write: .parquet.",
 )
 def embed(photos: tuple[str, ...], model: str | None, models_dir: Path | None, out: Path) -> None:
-    """Write what the network sees in each PHOTO: numbers that are alike where photos look alike.
+    """Write what the network sees in photos, as numbers.
 
-    PHOTO is what identify takes: files, folders, patterns, addresses, tables, or -.
+    They are alike where photos look alike. PHOTO is what identify takes: files, folders, patterns, addresses, tables, or -.
     """
     from plant_classification.bulk.embeddings import write_embeddings
     from plant_classification.bulk.observations import Grouping, check_places, find

@@ -100,6 +100,7 @@ def test_each_field_of_the_answer_is_drawn_and_none_is_taken_for_a_picture(
                 "plausible",
                 "is_plant",
                 "rejected",
+                "similar",
                 "photos",
                 "model",
                 "warnings",
