@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from plant_classification.bulk.cluster import answered_on_cluster, check_cluster, errand_of
 from plant_classification.bulk.darwin_core import TERMS, Identifier, as_darwin_core
 from plant_classification.bulk.journal import Journal, opened_journal
-from plant_classification.bulk.observations import Grouping, Observation, check_places, find
+from plant_classification.bulk.observations import Grouping, check_places, find
 from plant_classification.bulk.parts import Part, by_content, by_time, in_parts
-from plant_classification.bulk.remote import is_remote, read_remote
-from plant_classification.bulk.rows import Row, lineage_of, row_of, row_of_error
 from plant_classification.bulk.table_files import check_format, write_table
-from plant_classification.errors import ModelFolderError, PlantClassificationError
+from plant_classification.bulk.work import answered, count_errors
 from plant_classification.inference.classifier import Classifier
 from plant_classification.inference.engine import processors
 from plant_classification.inference.expectation import files_of
 from plant_classification.models.files import sha256
-from plant_classification.photos.ahead import in_order
 from plant_classification.question import Question
 from plant_classification.settings import Settings
-
-WAITING = 8
-"""Observations that may be answered before an earlier one, for each thread."""
 
 PROGRAM = "plant-classification"
 LIMITS = ("max_photos", "max_photo_bytes", "max_pixels", "min_side")
@@ -59,6 +53,7 @@ class Job:
         out: The table to write.
         darwin_core: Whether its columns are Darwin Core's terms.
         strict: Whether a file is known by its content; else by its size and time.
+        cluster: The Ray cluster that does it, ``"auto"`` or an address; None: this machine.
     """
 
     places: tuple[str, ...]
@@ -67,6 +62,7 @@ class Job:
     out: Path
     darwin_core: bool = False
     strict: bool = False
+    cluster: str | None = None
 
 
 def run(
@@ -91,10 +87,13 @@ def run(
         ArgumentError: Something asked that cannot be, or otherwise than the table was begun.
         DatasetError: A folder, table or archive that cannot be read.
         ModelFolderError: The model is damaged.
+        UnavailableError: The cluster does nothing.
         OSError: The journal or the table cannot be written.
     """
     check_format(job.out)
     check_places(job.places)
+    if job.cluster:
+        check_cluster(job.cluster)
     with opened_journal(job.out, fingerprint_of(job, classifier, settings)) as journal:
         digests: list[str] = []
         done = Done()
@@ -111,56 +110,24 @@ def run(
                 else:
                     yield part
 
-        for part, rows in answered(missing(), job.question, classifier, settings):
-            journal.write(part.digest, rows)
-            errors = sum(row["error"] is not None for row in rows)
-            done = dataclasses.replace(
-                done, rows=done.rows + len(rows), errors=done.errors + errors
-            )
+        for rows, errors in _each(missing(), job, classifier, settings, journal):
+            done = dataclasses.replace(done, rows=done.rows + rows, errors=done.errors + errors)
             tell(done)
         write(job, journal, digests)
         return done
 
 
-def answered(
-    parts: Iterable[Part], question: Question, classifier: Classifier, settings: Settings
-) -> Iterator[tuple[Part, list[Row]]]:
-    """The rows of parts, one part after another; the next ones are begun meanwhile."""
-    lineage = lineage_of(classifier.labels)
-    asked = {field.name: getattr(question, field.name) for field in dataclasses.fields(question)}
-    begun: collections.deque[Part] = collections.deque()
-
-    def each() -> Iterator[Observation]:
-        for part in parts:
-            begun.append(part)
-            yield from part.observations
-
-    def row(observation: Observation) -> Row:
-        photos, organs = observation.photos, observation.organs
-        few = photos[: settings.max_photos]
-        try:
-            sources = [read_remote(one, settings) if is_remote(one) else one for one in few]
-            answer = classifier.identify(sources, organs and organs[: len(few)], **asked)
-        except ModelFolderError:
-            raise
-        except PlantClassificationError as error:
-            if error.field in asked:  # which no photo would be answered
-                raise
-            return row_of_error(observation, error)
-        found = row_of(observation, answer, lineage)
-        if len(few) < len(photos):
-            found["warnings"].append(
-                f"Only the first {len(few)} of {len(photos)} photos were seen."
-            )
-        return found
-
-    threads = processors() + 1
-    rows: list[Row] = []
-    for found in in_order(row, each(), threads, WAITING * threads):
-        rows.append(found)
-        if len(rows) == len(begun[0].observations):
-            yield begun.popleft(), rows
-            rows = []
+def _each(
+    parts: Iterable[Part], job: Job, classifier: Classifier, settings: Settings, journal: Journal
+) -> Iterator[tuple[int, int]]:
+    """Do parts, here or elsewhere; of each the number of rows, and of errors among them."""
+    if job.cluster:
+        errand = errand_of(classifier.folder, classifier.precision, job.question, settings, journal)
+        yield from answered_on_cluster(parts, errand)
+        return
+    for part, rows in answered(parts, job.question, classifier, settings, processors() + 1):
+        journal.write(part.digest, rows)
+        yield len(rows), count_errors(rows)
 
 
 def write(job: Job, journal: Journal, digests: Iterable[str]) -> None:

@@ -23,7 +23,7 @@ DARWIN_CORE = "darwin-core"
 
 
 def check_bulk(
-    alone: Collection[str], grouping: Grouping, out: Path | None, form: str | None, *, strict: bool
+    alone: Collection[str], grouping: Grouping, out: Path | None, of_table: object
 ) -> None:
     """Judge the options before a photo is read.
 
@@ -31,15 +31,14 @@ def check_bulk(
         alone: Those given that are for single photos.
         grouping: What --by and --column say.
         out: The table.
-        form: Its format.
-        strict: Whether --strict is given.
+        of_table: True where an option is given that says how the table is made.
 
     Raises:
         click.UsageError: They contradict each other.
     """
-    if not out and (form or strict):
+    if not out and of_table:
         raise click.UsageError(
-            "--format and --strict say how --out FILE is written: give that too."
+            "--format, --strict and --cluster say how --out FILE is made: give that too."
         )
     if alone and (out or grouping.by or grouping.column):
         raise click.UsageError(

@@ -118,6 +118,11 @@ from plant_classification.question import ORGANS, Question
 @click.option(
     "--strict", is_flag=True, help="With --out, know a file by its content, not by size and time."
 )
+@click.option(
+    "--cluster",
+    metavar="auto|ADDRESS",
+    help="With --out, do it on this Ray cluster, which sees the files under the same paths.",
+)
 @click.pass_context
 def identify(  # noqa: PLR0913, PLR0917 - one for each option
     ctx: click.Context,
@@ -144,6 +149,7 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     out: Path | None,
     form: str | None,
     strict: bool,
+    cluster: str | None,
 ) -> None:
     """Name the plant in each PHOTO.
 
@@ -182,13 +188,17 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     alone = {"--observation": observation, "--organ": organs, "--saliency": saliency}
     if out and as_json:
         raise click.UsageError("--json prints answers; for a table of JSON give --out FILE.jsonl.")
-    check_bulk({name for name, value in alone.items() if value}, grouping, out, form, strict=strict)
+    check_bulk(
+        {name for name, value in alone.items() if value}, grouping, out, form or strict or cluster
+    )
     newest = find_model(None, settings.models_dir).path if model is None else model
     classifier = Classifier.load(
         newest, settings=settings, checkpoint=checkpoint, for_many=out is not None
     )
     if out:
-        write(Job(tuple(photos), grouping, question, out, bool(form), strict), classifier, settings)
+        places = tuple(photos)
+        job = Job(places, grouping, question, out, bool(form), strict, cluster)
+        write(job, classifier, settings)
         return
     if any(alone.values()):
         found: Iterable[Observation] = _of_arguments(photos, organs, as_one=observation)

@@ -137,7 +137,8 @@ def search(
 def embed(photos: tuple[str, ...], model: str | None, models_dir: Path | None, out: Path) -> None:
     """Write what the network sees in photos, as numbers.
 
-    They are alike where photos look alike. PHOTO is what identify takes: files, folders, patterns, addresses, tables, or -.
+    They are alike where photos look alike. PHOTO is what identify takes: files, folders, patterns,
+    addresses, tables, or -.
     """
     from plant_classification.bulk.embeddings import write_embeddings
     from plant_classification.bulk.observations import Grouping, check_places, find

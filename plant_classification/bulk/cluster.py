@@ -1,0 +1,228 @@
+"""The same run on a Ray cluster: every worker has the model in memory, and writes whole parts.
+
+Workers see photos, models and journal under the same paths as the machine that asks. One that dies
+is replaced, and its part done again. Ray is the extra ``cluster``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import queue
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from plant_classification import errors
+from plant_classification.bulk.journal import Journal
+from plant_classification.bulk.observations import Observation
+from plant_classification.bulk.parts import Part
+from plant_classification.bulk.rows import Row
+from plant_classification.bulk.work import answered, count_errors
+from plant_classification.errors import ArgumentError, PlantClassificationError, UnavailableError
+from plant_classification.inference.classifier import Classifier
+from plant_classification.models import STARTER, ModelFolder
+from plant_classification.models.choosing import STARTER_FOLDER
+from plant_classification.question import Question
+from plant_classification.settings import Settings
+
+AUTO = "auto"
+COUNTS = ("rows", "errors", "fault", "words")
+"""Of a part: its rows, how many have an error; or the class and the words of what ended it."""
+
+SPARE = 1
+"""Processors that no worker takes: without one, Ray 2.60 waits for ever when a node has died."""
+
+CONNECT_SECONDS = 10.0
+
+PATIENCE = 900.0
+"""Seconds without a part after which the run is given up; what is done is kept."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Errand:
+    """What a worker is told once.
+
+    Attributes:
+        model: Name or folder of the model.
+        precision: That of the machine that asks, so that all rows come from the same numbers.
+        question: What is asked of each observation.
+        settings: Those of the machine that asks.
+        journal: Where parts are written.
+        folder: That which relative paths start from.
+    """
+
+    model: str | Path
+    precision: str
+    question: Question
+    settings: Settings
+    journal: Journal
+    folder: Path
+
+
+class Worker:
+    """A process that answers parts with a processor of its own."""
+
+    def __init__(self, errand: Errand) -> None:
+        settings = dataclasses.replace(errand.settings, threads=1)
+        self._errand = dataclasses.replace(errand, settings=settings)
+        os.chdir(errand.folder)
+
+    @functools.cached_property
+    def _classifier(self) -> Classifier:
+        """Loaded with the first part: an error while it begins would end Ray's worker, unsaid."""
+        errand = self._errand
+        return Classifier.load(
+            errand.model, errand.precision, settings=errand.settings, for_many=True
+        )
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Do parts; of each the numbers of rows and errors, or the error that ends the run.
+
+        An error is told and not raised, since Ray would hide what it says in pages of its own.
+        """
+        counts = [self._done(_from_text(str(text))) for text in batch["part"]]
+        return {name: np.array([count[name] for count in counts]) for name in COUNTS}
+
+    def _done(self, part: Part) -> dict[str, Any]:
+        try:
+            rows = self._do(part)
+        except PlantClassificationError as error:
+            return dict(zip(COUNTS, (0, 0, type(error).__name__, error.message), strict=True))
+        except OSError as error:
+            words = f"{self._errand.journal.folder} cannot be written: {error.strerror}."
+            return dict(zip(COUNTS, (0, 0, ArgumentError.__name__, words), strict=True))
+        return dict(zip(COUNTS, (len(rows), count_errors(rows), "", ""), strict=True))
+
+    def _do(self, part: Part) -> list[Row]:
+        journal, question = self._errand.journal, self._errand.question
+        if journal.has(part.digest):  # by a worker that died after it
+            return list(journal.rows(part.digest))
+        ((_, rows),) = answered([part], question, self._classifier, self._errand.settings, 2)
+        journal.write(part.digest, rows)
+        return rows
+
+
+def check_cluster(address: str) -> None:
+    """Join a cluster, before anything is done for it.
+
+    Raises:
+        ArgumentError: Ray is missing, or there is no cluster.
+    """
+    if not find_spec("ray"):
+        raise ArgumentError(
+            "A cluster needs ray: pip install 'plant-classification[cluster]'.", field="cluster"
+        )
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    ray = import_module("ray")
+    if ray.is_initialized():
+        return
+    try:
+        if address != AUTO:  # Ray itself would try for six minutes
+            host, _, port = address.removeprefix("ray://").rpartition(":")
+            socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+        ray.init(address=address, log_to_driver=False, logging_level="error")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ArgumentError(
+            f"There is no Ray cluster at {address!r}: {str(error).splitlines()[0]}",
+            field="cluster",
+        ) from None
+
+
+def answered_on_cluster(parts: Iterable[Part], errand: Errand) -> Iterator[tuple[int, int]]:
+    """Let the workers of the cluster that was joined do parts.
+
+    Args:
+        parts: What is to be done; all of them are sent.
+        errand: What the workers are told.
+
+    Yields:
+        For each part, in any order, the number of its rows, and of errors among them.
+
+    Raises:
+        UnavailableError: No part was done for too long.
+        PlantClassificationError: What a worker raised.
+    """
+    items = [{"part": _as_text(part)} for part in parts]
+    if not items:
+        return
+    ray, data = import_module("ray"), import_module("ray.data")
+    data.DataContext.get_current().enable_progress_bars = False
+    workers = max(1, int(ray.cluster_resources().get("CPU", 1)) - SPARE)
+    done = data.from_items(items, override_num_blocks=len(items)).map_batches(
+        Worker,
+        batch_size=1,
+        concurrency=(1, min(workers, len(items))),
+        num_cpus=1,
+        fn_constructor_args=(errand,),
+        max_restarts=-1,
+        max_task_retries=-1,
+    )
+    for row in _patiently(done.iter_rows()):
+        if row["fault"]:
+            raise getattr(errors, row["fault"])(row["words"])
+        yield int(row["rows"]), int(row["errors"])
+
+
+def errand_of(
+    model: ModelFolder, precision: str, question: Question, settings: Settings, journal: Journal
+) -> Errand:
+    """What is told; the starter is that of the worker's own package."""
+    name = STARTER if model.path == STARTER_FOLDER else model.path.resolve()
+    journal = dataclasses.replace(journal, folder=journal.folder.resolve())
+    return Errand(name, precision, question, settings, journal, Path.cwd())
+
+
+def _patiently(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The rows, unless none comes for too long."""
+    came: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    end, is_left = object(), threading.Event()
+
+    def take() -> None:
+        try:
+            for row in rows:
+                came.put(row)
+                if is_left.is_set():
+                    return
+            came.put(end)
+        except Exception as error:  # noqa: BLE001 - raised below, in the thread that asked
+            came.put(error)
+
+    taking = threading.Thread(target=take, daemon=True)
+    taking.start()
+    try:
+        while (row := came.get(timeout=PATIENCE)) is not end:
+            if isinstance(row, Exception):
+                raise row
+            yield row
+    except queue.Empty:
+        raise UnavailableError(
+            f"The cluster has done no part for {PATIENCE:.0f} seconds: see that it has a free "
+            "processor, then give the same command, which goes on."
+        ) from None
+    finally:
+        is_left.set()
+        taking.join(CONNECT_SECONDS)
+
+
+def _as_text(part: Part) -> str:
+    return json.dumps(dataclasses.asdict(part))
+
+
+def _from_text(text: str) -> Part:
+    values = json.loads(text)
+    return Part(
+        values["digest"],
+        tuple(
+            Observation(one["name"], tuple(one["photos"]), one["organs"] and tuple(one["organs"]))
+            for one in values["observations"]
+        ),
+    )
