@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from plant_classification import errors
-from plant_classification.bulk.journal import Journal
+from plant_classification.bulk.journal import Journal, count_errors
 from plant_classification.bulk.observations import Observation
 from plant_classification.bulk.parts import Part
 from plant_classification.bulk.rows import Row
-from plant_classification.bulk.work import answered, count_errors
+from plant_classification.bulk.work import answered
 from plant_classification.errors import ArgumentError, PlantClassificationError, UnavailableError
 from plant_classification.inference.classifier import Classifier
 from plant_classification.models import STARTER, ModelFolder
@@ -104,10 +104,12 @@ class Worker:
 
     def _do(self, part: Part) -> list[Row]:
         journal, question = self._errand.journal, self._errand.question
-        if journal.has(part.digest):  # by a worker that died after it
-            return list(journal.rows(part.digest))
-        ((_, rows),) = answered([part], question, self._classifier, self._errand.settings, 2)
-        journal.write(part.digest, rows)
+        if journal.errors(part.digest, len(part.observations)) is not None:
+            return list(journal.rows(part.digest))  # of a worker that died after it
+        ((_, rows, is_final),) = answered(
+            [part], question, self._classifier, self._errand.settings, 2
+        )
+        journal.write(part.digest, rows, is_final=is_final)
         return rows
 
 
@@ -222,7 +224,12 @@ def _from_text(text: str) -> Part:
     return Part(
         values["digest"],
         tuple(
-            Observation(one["name"], tuple(one["photos"]), one["organs"] and tuple(one["organs"]))
+            Observation(
+                one["name"],
+                tuple(one["photos"]),
+                one["organs"] and tuple(one["organs"]),
+                one["fault"],
+            )
             for one in values["observations"]
         ),
     )

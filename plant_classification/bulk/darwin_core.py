@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
 from plant_classification.bulk.rows import Row, Texts
@@ -22,28 +21,18 @@ TERMS: Mapping[str, type] = {
 UNVERIFIED = "unverified"
 
 
-@dataclasses.dataclass(frozen=True)
-class Identifier:
-    """Who identifies, and when.
+def as_darwin_core(row: Row, program: str) -> Row:
+    """An identification: its name is the safe answer's, and empty where nothing is safe.
 
-    Attributes:
-        name: The program with its version.
-        day: ``YYYY-MM-DD``.
+    Args:
+        row: The row.
+        program: What identifies, with its version.
     """
-
-    name: str
-    day: str
-
-
-def as_darwin_core(row: Row, identifier: Identifier) -> Row:
-    """An identification: its name is the safe answer's, and empty where nothing is safe."""
     if row["error"]:
         remark = f"Not identified: {row['error']}"
     elif row["name"]:
-        remark = (
-            f"Probability {row['probability']:.3f}; of such identifications "
-            f"{100 * row['confidence']:g} % are right."
-        )
+        promise = f"; of such identifications {100 * row['confidence']:g} % are right"
+        remark = f"Probability {row['probability']:.3f}{promise if row['promised'] else ''}."
     else:
         first = f"{row['labels'][0]}, probability {row['probabilities'][0]:.3f}"
         why = "this looks like no plant that the model knows" if row["rejected"] else "no safe name"
@@ -55,8 +44,8 @@ def as_darwin_core(row: Row, identifier: Identifier) -> Row:
         "taxonRank": row["rank"],
         "genus": row["genus"],
         "family": row["family"],
-        "identifiedBy": identifier.name + model,
-        "dateIdentified": identifier.day,
+        "identifiedBy": program + model,
+        "dateIdentified": row["date"],
         "identificationVerificationStatus": UNVERIFIED,
         "identificationRemarks": remark,
         "associatedMedia": row["photos"],

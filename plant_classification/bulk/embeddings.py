@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import importlib
 import itertools
 import uuid
@@ -12,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification import photos
+from plant_classification.bulk.journal import RANDOM
 from plant_classification.bulk.remote import is_remote, read_remote
+from plant_classification.bulk.rows import printable
 from plant_classification.bulk.table_files import check_format
 from plant_classification.data.parquet import PARQUET
 from plant_classification.errors import ArgumentError, PlantClassificationError
@@ -49,12 +52,16 @@ def write_embeddings(
         How many photos there are.
 
     Raises:
-        ArgumentError: The table's name, or pyarrow is missing.
+        ArgumentError: The table's name, it is there already, or pyarrow is missing.
         OSError: The table cannot be written.
     """
     check_format(out)
     if out.suffix.lower() != PARQUET:
         raise ArgumentError(f"Features are written as {PARQUET}: {out.name!r} came.", field="out")
+    if out.exists():
+        raise ArgumentError(f"{out} is there already: give another file.", field="out")
+    for left in out.parent.glob(f"{glob.escape(out.name)}.{RANDOM}{PARTIAL}"):
+        left.unlink()  # of a run that was killed
     arrow, parquet = (importlib.import_module(name) for name in ("pyarrow", "pyarrow.parquet"))
     rule = model.preprocessing
     vectors = arrow.list_(arrow.float32(), engine.feature_count)
@@ -67,8 +74,8 @@ def write_embeddings(
             source = read_remote(place, settings) if is_remote(place) else place
             photo = photos.read(source, settings, shorter_side=rule.shorter_side())
         except PlantClassificationError as error:
-            return place, None, error.message
-        return place, engine.brief(rule.apply(photo.pixels)[0])[1], None
+            return printable(place), None, printable(error.message)
+        return printable(place), engine.brief(rule.apply(photo.pixels)[0])[1], None
 
     threads = processors() + 1
     rows = in_order(seen, places, threads, WAITING * threads)

@@ -4,53 +4,97 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import glob
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from plant_classification.bulk.rows import Row
+from plant_classification.bulk.rows import Row, printable
 from plant_classification.errors import ArgumentError
 from plant_classification.models.files import PARTIAL, locked, write_file
 
 SUFFIX = ".parts"
 RUN = "run.json"
+DONE, AGAIN = ".jsonl", ".again.jsonl"
+LOOKED_AT = 64
+RANDOM = "[0-9a-f]" * 8
+"""What a file that is being written has in its name."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Journal:
     """The parts that are done, each a file of JSON lines.
 
+    A part with an error that may pass, such as a server that did not answer, is good for the table
+    of this run, and done again by the next.
+
     Attributes:
         folder: Where they are.
-        begun: The day of the first run, ``YYYY-MM-DD``.
     """
 
     folder: Path
-    begun: str
 
-    def has(self, digest: str) -> bool:
-        """Whether a part is done."""
-        return self._file(digest).exists()
+    def errors(self, digest: str, count: int) -> int | None:
+        """How many rows of a part have an error; None where it is not done, or damaged.
 
-    def write(self, digest: str, rows: Sequence[Row]) -> None:
+        Args:
+            digest: The part.
+            count: How many rows it must have.
+        """
+        try:
+            rows = list(_rows(self._file(digest, DONE)))
+        except (OSError, ValueError):
+            return None
+        return count_errors(rows) if len(rows) == count else None
+
+    def write(self, digest: str, rows: Sequence[Row], *, is_final: bool) -> None:
         """Keep a part, whole or not at all.
+
+        Args:
+            digest: The part.
+            rows: Its rows.
+            is_final: Whether no later run needs to do it again.
 
         Raises:
             OSError: It cannot be written.
         """
         lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
-        self._file(digest).parent.mkdir(exist_ok=True)
-        write_file(self._file(digest), "".join(lines).encode("utf-8", "replace"))
+        file, other = (self._file(digest, end) for end in (DONE, AGAIN)[:: 1 if is_final else -1])
+        file.parent.mkdir(exist_ok=True)
+        write_file(file, "".join(lines).encode())
+        other.unlink(missing_ok=True)
 
     def rows(self, digest: str) -> Iterator[Row]:
-        """The rows of a part that is done."""
-        with self._file(digest).open(encoding="utf-8") as lines:
-            yield from map(json.loads, lines)
+        """The rows of a part that this run has done or kept."""
+        done = self._file(digest, DONE)
+        yield from _rows(done if done.exists() else self._file(digest, AGAIN))
 
-    def _file(self, digest: str) -> Path:
-        return self.folder / digest[:2] / f"{digest}.jsonl"
+    def is_empty(self) -> bool:
+        """Whether no part is there."""
+        return not any(self.folder.glob(f"*/*{DONE}"))
+
+    def some_names(self) -> set[str]:
+        """Observations of the first parts that lie there."""
+        found: set[str] = set()
+        for file in itertools.islice(self.folder.glob(f"*/*{DONE}"), LOOKED_AT):
+            with contextlib.suppress(OSError, ValueError):
+                found.update(row["observation"] for row in _rows(file))
+        return found
+
+    def _file(self, digest: str, end: str) -> Path:
+        return self.folder / digest[:2] / f"{digest}{end}"
+
+
+def count_errors(rows: Sequence[Row]) -> int:
+    """How many rows have an error."""
+    return sum(row["error"] is not None for row in rows)
+
+
+def journal_of(out: Path) -> Journal:
+    """That of a table, whether it is there or not."""
+    return Journal(out.with_name(out.name + SUFFIX))
 
 
 @contextlib.contextmanager
@@ -62,12 +106,12 @@ def opened_journal(out: Path, fingerprint: Mapping[str, Any]) -> Iterator[Journa
         fingerprint: All that changes the rows, beside the photos.
 
     Raises:
-        ArgumentError: Another process is at it; the run was begun otherwise, which is told; or the
-            table is there and no journal.
+        ArgumentError: Another process is at it; the run was begun otherwise, which is told; it is
+            damaged; or the table is there and no journal.
         OSError: The journal cannot be written.
     """
-    folder = out.with_name(out.name + SUFFIX)
-    file = folder / RUN
+    journal = journal_of(out)
+    folder, file = journal.folder, journal.folder / RUN
     if out.exists() and not file.exists():
         raise ArgumentError(
             f"{out} is there already, and {folder.name} is not, by which it could be gone on with: "
@@ -81,23 +125,37 @@ def opened_journal(out: Path, fingerprint: Mapping[str, Any]) -> Iterator[Journa
             raise ArgumentError(
                 f"Another process is writing {out}: wait for it, or give another file.", field="out"
             ) from None
-        for left in (*folder.glob(f"*/*{PARTIAL}"), *out.parent.glob(f"{out.name}.*{PARTIAL}")):
+        own = f"{glob.escape(out.name)}.{RANDOM}{PARTIAL}"
+        for left in (*folder.rglob(f"*{PARTIAL}"), *out.parent.glob(own)):
             left.unlink()  # of a run that was killed
-        if not file.exists():
-            begun = datetime.now(timezone.utc).date().isoformat()
-            content = {"begun": begun, **fingerprint}
-            write_file(file, json.dumps(content, indent=1, ensure_ascii=False).encode())
-        found = json.loads(file.read_text("utf-8"))
-        begun = found.pop("begun")
-        differing = [
-            f"{name} was {found.get(name)!r:.100}, and is {fingerprint.get(name)!r:.100}"
-            for name in {**found, **fingerprint}
-            if found.get(name) != fingerprint.get(name)
-        ]
+        if journal.is_empty():
+            content = json.dumps(fingerprint, indent=1, ensure_ascii=False)
+            write_file(file, printable(content).encode())
+        differing = _differing(file, fingerprint)
         if differing:
             raise ArgumentError(
                 f"{out} was begun otherwise, and its rows would not fit together: "
                 f"{'; '.join(differing)}. Ask as before, give another file, or remove {folder}.",
                 field="out",
             )
-        yield Journal(folder, begun)
+        yield journal
+
+
+def _differing(file: Path, fingerprint: Mapping[str, Any]) -> list[str]:
+    try:
+        found = json.loads(file.read_text("utf-8"))
+        asked = json.loads(printable(json.dumps(fingerprint, ensure_ascii=False)))
+        return [
+            f"{name} was {found.get(name)!r:.100}, and is {asked.get(name)!r:.100}"
+            for name in {**found, **asked}
+            if found.get(name) != asked.get(name)
+        ]
+    except (ValueError, TypeError, AttributeError):
+        raise ArgumentError(
+            f"{file} is damaged: remove {file.parent}, and begin anew.", field="out"
+        ) from None
+
+
+def _rows(file: Path) -> Iterator[Row]:
+    with file.open(encoding="utf-8") as lines:
+        yield from map(json.loads, lines)

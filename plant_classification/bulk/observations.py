@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import glob
-import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,14 +11,14 @@ from pathlib import Path
 from plant_classification.bulk.photo_tables import TABLES, photos_of_table
 from plant_classification.bulk.remote import is_remote, photos_at
 from plant_classification.data.darwin_core import is_darwin_core, photos_of_occurrences
-from plant_classification.data.files import PICTURE_SUFFIXES, list_folder
+from plant_classification.data.files import PICTURE_SUFFIXES
 from plant_classification.errors import ArgumentError, DatasetError
 from plant_classification.photos.sources import DATA_OR_HTTP, is_address
 
 STANDARD_INPUT = "-"
 BY_FOLDER = "folder"
-MOST_DEEP = 100
-"""Folders in folders: more are a link that leads back."""
+BYTE_ORDER_MARK = "\ufeff"
+ZIP = ".zip"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +30,13 @@ class Observation:
             value of the column, or the occurrence's identifier.
         photos: Paths and addresses, at least one.
         organs: What each shows, where a table says so.
+        fault: Why they cannot be looked at, where that is known already.
     """
 
     name: str
     photos: tuple[str, ...]
     organs: tuple[str, ...] | None = None
+    fault: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,18 +67,19 @@ def find(
 
     Raises:
         ArgumentError: A pattern that fits nothing, or a grouping that the place has no means for.
-        DatasetError: A folder, table or archive that cannot be read, with its line.
+        DatasetError: A table or archive that cannot be read, with its line.
     """
+    groups: dict[str, list[str]] = {}
     for place in places:
-        if place == STANDARD_INPUT:
-            named = (line.rstrip("\r\n") for line in lines)
-            yield from _of_paths((line for line in named if line), grouping)
-        elif is_remote(place):
-            yield from _of_paths(photos_at(place), grouping)
-        elif DATA_OR_HTTP.match(place):
-            yield from _of_paths([place], grouping)
-        else:
-            yield from _of_path(Path(place), place, grouping)
+        for found in _of_place(place, grouping, lines):
+            if isinstance(found, Observation):
+                yield found
+            elif grouping.by is None:
+                yield Observation(found, (found,))
+            else:
+                groups.setdefault(_folder_of(found), []).append(found)
+    for folder, members in groups.items():
+        yield Observation(folder, tuple(members))
 
 
 def check_places(places: Sequence[str]) -> None:
@@ -92,58 +94,117 @@ def check_places(places: Sequence[str]) -> None:
             raise ArgumentError(f"{place} does not exist.", field="photos")
 
 
-def _of_path(path: Path, place: str, grouping: Grouping) -> Iterator[Observation]:
-    is_folder, suffix = os.path.isdir(place), path.suffix.lower()  # noqa: PTH112 - as above
-    if (is_folder or suffix == ".zip") and is_darwin_core(path):
-        yield from _of_archive(path, grouping)
+def _of_place(place: str, grouping: Grouping, lines: Iterable[str]) -> Iterator[Observation | str]:
+    """Its observations; and single photos, which are still to be grouped."""
+    suffix = Path(place).suffix.lower()
+    is_folder = os.path.isdir(place)  # noqa: PTH112 - as above
+    if place == STANDARD_INPUT:
+        yield from _loose(_listed(lines), grouping)
+    elif is_remote(place):
+        yield from _loose(photos_at(place), grouping)
+    elif DATA_OR_HTTP.match(place):
+        yield from _loose([place], grouping)
+    elif suffix == ZIP or (is_folder and _is_archive(place)):
+        yield from _of_archive(Path(place), grouping)
     elif is_folder:
-        yield from _of_folder(path, grouping)
+        yield from _of_folder(place, grouping, ())
     elif suffix in TABLES:
-        yield from _of_table(path, grouping)
+        yield from _of_table(Path(place), grouping)
     elif os.path.exists(place) or not glob.has_magic(place):  # noqa: PTH110 - as above
-        yield from _of_paths([place], grouping)
+        yield from _loose([place], grouping)
     else:
-        found = sorted(glob.glob(place, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-        if not found:
-            raise ArgumentError(f"No file fits the pattern {place!r}.", field="photos")
-        pictures = (name for name in found if Path(name).suffix.lower() in PICTURE_SUFFIXES)
-        yield from _of_paths(pictures, grouping)
+        yield from _of_pattern(place, grouping)
 
 
-def _of_paths(paths: Iterable[str], grouping: Grouping) -> Iterator[Observation]:
-    """Single paths and addresses; those of one folder that follow each other are of one plant."""
-    if grouping.by is None:
-        for path in paths:
-            yield Observation(path, (path,))
-    elif grouping.by == BY_FOLDER:
-        for folder, members in itertools.groupby(paths, lambda path: str(Path(path).parent)):
-            yield Observation(folder, tuple(members))
-    else:
+def _listed(lines: Iterable[str]) -> Iterator[str]:
+    named = (line.removeprefix(BYTE_ORDER_MARK).rstrip("\r\n") for line in lines)
+    return (line for line in named if line)
+
+
+def _loose(photos: Iterable[str], grouping: Grouping) -> Iterator[str]:
+    if grouping.by not in (None, BY_FOLDER):
         raise ArgumentError(
             f"There is no column {grouping.by!r} to group photos by: only tables have columns. "
             f"Group them by {BY_FOLDER!r}, or give a table.",
             field="by",
         )
+    yield from photos
 
 
-def _of_folder(folder: Path, grouping: Grouping, deep: int = 0) -> Iterator[Observation]:
-    if deep > MOST_DEEP:
-        raise DatasetError(
-            f"{folder} lies in more than {MOST_DEEP} folders: a link leads back. Remove it."
-        )
-    listing = list_folder(folder)
-    yield from _of_paths((str(folder / name) for name in listing.pictures), grouping)
-    for name in listing.folders:
-        if not _leads_back(folder / name):
-            yield from _of_folder(folder / name, grouping, deep + 1)
+def _folder_of(photo: str) -> str:
+    """That of a path or an address; a ``data:`` URI is alone."""
+    if is_address(photo):
+        return photo.rpartition("/")[0] if "://" in photo else photo
+    return str(Path(photo).parent)
 
 
-def _leads_back(folder: Path) -> bool:
-    """Whether a link names a folder that it lies in."""
-    return folder.is_symlink() and folder.resolve() in folder.parent.resolve().joinpath("_").parents
+def _of_pattern(pattern: str, grouping: Grouping) -> Iterator[Observation | str]:
+    found = sorted(set(glob.glob(pattern, recursive=True)))  # noqa: PTH207 - also absolute ones
+    photos = 0
+    for name in found:
+        if os.path.isdir(name):  # noqa: PTH112 - as above
+            if "**" not in pattern:  # which has been in it already
+                photos += 1
+                yield from _of_folder(name, grouping, ())
+        elif _is_picture(name):
+            photos += 1
+            yield from _loose([name], grouping)
+    if not photos:
+        raise ArgumentError(f"No photo fits the pattern {pattern!r}.", field="photos")
+
+
+def _of_folder(
+    folder: str, grouping: Grouping, above: tuple[tuple[int, int], ...]
+) -> Iterator[Observation | str]:
+    """All photos in it and in its folders; what cannot be listed is told as an observation."""
+    try:
+        status = os.stat(folder)  # noqa: PTH116 - as above
+        with os.scandir(folder) as entries:
+            names = sorted((one.name, _is_folder(one)) for one in entries)
+    except OSError as error:
+        yield Observation(folder, (folder,), fault=f"{folder} cannot be read: {error.strerror}.")
+        return
+    here = (status.st_dev, status.st_ino)
+    if here in above:  # a link leads back
+        return
+    shown = [(name, is_folder) for name, is_folder in names if not name.startswith(".")]
+    photos = [
+        os.path.join(folder, name)  # noqa: PTH118 - as above
+        for name, is_folder in shown
+        if not is_folder and _is_picture(name)
+    ]
+    if grouping.by == BY_FOLDER and photos:
+        yield Observation(folder, tuple(photos))
+    else:
+        yield from _loose(photos, grouping)
+    for name, is_folder in shown:
+        if is_folder:
+            yield from _of_folder(os.path.join(folder, name), grouping, (*above, here))  # noqa: PTH118
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_picture(name: str) -> bool:
+    return Path(name).suffix.lower() in PICTURE_SUFFIXES
+
+
+def _is_archive(folder: str) -> bool:
+    try:
+        return is_darwin_core(Path(folder))
+    except OSError:  # which may not be looked into
+        return False
 
 
 def _of_archive(path: Path, grouping: Grouping) -> Iterator[Observation]:
+    if not is_darwin_core(path):
+        raise DatasetError(
+            f"{path} is no Darwin Core archive, or damaged; photos in it: unpack it."
+        )
     if grouping.by or grouping.column:
         raise ArgumentError(
             f"{path} is a Darwin Core archive: its occurrences are the observations; leave out "
@@ -152,7 +213,9 @@ def _of_archive(path: Path, grouping: Grouping) -> Iterator[Observation]:
         )
     for occurrence, photos in photos_of_occurrences(path):
         addresses, organs = zip(*photos, strict=True)
-        yield Observation(occurrence, addresses, _organs(organs))
+        odd = next((one for one in addresses if not DATA_OR_HTTP.match(one)), None)
+        fault = f"{odd} is no address on the web." if odd else None  # others' files name no files
+        yield Observation(occurrence, addresses, _organs(organs), fault)
 
 
 def _of_table(file: Path, grouping: Grouping) -> Iterator[Observation]:
@@ -165,7 +228,7 @@ def _of_table(file: Path, grouping: Grouping) -> Iterator[Observation]:
         return
     groups: dict[str, list[tuple[str, str]]] = {}
     for place, group, organ in rows:
-        name = str(Path(place).parent) if by_folder else group
+        name = _folder_of(place) if by_folder else group
         groups.setdefault(name, []).append((_from(file, place), organ))
     for name, members in groups.items():
         photos, organs = zip(*members, strict=True)

@@ -70,7 +70,7 @@ def in_parts(observations: Iterable[Observation], stamp: Stamp) -> Iterator[Part
     for observation in observations:
         members.append(observation)
         stamps = [stamp(photo) for photo in observation.photos]
-        text = repr((observation.name, observation.photos, observation.organs, stamps))
+        text = repr((dataclasses.astuple(observation), stamps))
         whole.update(text.encode("utf-8", "surrogateescape"))
         if _ends_here(observation.name) or len(members) == MOST:
             yield Part(whole.hexdigest(), tuple(members))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,10 @@ PHOTO_COLUMNS = (
 
 ORGAN = "organ"
 DELIMITERS = ",\t;"
+TEXT_TYPES = ("string", "large_string", "string_view", "int", "uint", "dictionary<values=string")
+ROWS_AT_ONCE = 4096
+MOST_FIELD_CHARACTERS = 1 << 30
+"""A ``data:`` URI is a whole photo."""
 
 
 class PhotoRow(NamedTuple):
@@ -43,7 +47,7 @@ def photos_of_table(file: Path, column: str | None, by: str | None) -> Iterator[
         ArgumentError: There is no such column.
         DatasetError: The file cannot be read, or a row not be used: with line or row.
     """
-    header, rows = _of_parquet(file) if _is_parquet(file) else _of_text(file)
+    header = _parquet_header(file) if _is_parquet(file) else _text_header(file)
     names = {name.strip().lower(): name for name in reversed(header)}
     known = [names[name] for name in PHOTO_COLUMNS if name in names]
     for name, field in ((column, "column"), (by, "by")):
@@ -57,10 +61,13 @@ def photos_of_table(file: Path, column: str | None, by: str | None) -> Iterator[
             f"holds the photos: {', '.join(header)}.",
             field="column",
         )
-    photo_column = column or known[0]
-    for number, row in rows:
-        photo, group = (row.get(name or "", "").strip() for name in (photo_column, by))
-        organ = row.get(names.get(ORGAN, ""), "").strip().lower()
+    wanted = [column or known[0], by or "", names.get(ORGAN, "")]
+    for name in filter(None, wanted):
+        if header.count(name) > 1:
+            raise DatasetError(f"{file} has two columns {name!r}; rename one.")
+    rows = _of_parquet(file, wanted) if _is_parquet(file) else _of_text(file, header, wanted)
+    for number, (photo, group, shown) in rows:
+        organ = shown.lower()
         if organ and organ not in ORGANS:
             raise _fault(file, number, f"{organ!r:.50} is no organ: {', '.join(ORGANS)}.")
         if photo and by and not group:
@@ -69,8 +76,8 @@ def photos_of_table(file: Path, column: str | None, by: str | None) -> Iterator[
             yield PhotoRow(photo, group, organ)
 
 
-_Rows = tuple[Sequence[str], Iterator[tuple[int, Mapping[str, str]]]]
-"""The names of the columns; the number of each line or row, and its texts."""
+_Rows = Iterator[tuple[int, Sequence[str]]]
+"""The number of each line or row, and the texts of the columns that are wanted."""
 
 
 def _is_parquet(file: Path) -> bool:
@@ -83,31 +90,49 @@ def _fault(file: Path, number: int, rule: str) -> DatasetError:
     return fault(file, number, rule)
 
 
-def _of_parquet(file: Path) -> _Rows:
+def _parquet_header(file: Path) -> list[str]:
+    return list(map(str, from_parquet(file, "read_schema").names))
+
+
+def _of_parquet(file: Path, wanted: Sequence[str]) -> _Rows:
     table = from_parquet(file, "ParquetFile")
-    rows = (row for batch in table.iter_batches() for row in batch.to_pylist())
-    texts = (
-        {name: "" if value is None else str(value) for name, value in row.items()} for row in rows
-    )
-    return list(map(str, table.schema_arrow.names)), enumerate(texts, 1)
+    columns = [name for name in wanted if name]
+    for name in columns:
+        kind = str(table.schema_arrow.field(name).type)
+        if not kind.startswith(TEXT_TYPES):
+            raise DatasetError(f"{file}: the column {name!r} must hold text; it holds {kind:.50}.")
+    number = 0
+    try:
+        for batch in table.iter_batches(ROWS_AT_ONCE, columns=columns):
+            for row in batch.to_pylist():
+                number += 1
+                values = (row.get(name) for name in wanted)
+                yield number, ["" if one is None else str(one).strip() for one in values]
+    except (ValueError, OSError) as error:
+        raise DatasetError(
+            f"{file}, after row {number}: it cannot be read as Parquet: {error}"
+        ) from None
 
 
-def _of_text(file: Path) -> _Rows:
+def _text_header(file: Path) -> list[str]:
+    for _, fields in _fields(file):
+        return fields
+    raise DatasetError(f"{file} is empty; its first line must name the columns.")
+
+
+def _of_text(file: Path, header: Sequence[str], wanted: Sequence[str]) -> _Rows:
+    places = [header.index(name) if name else None for name in wanted]
     lines = _fields(file)
-    _, header = next(lines, (1, []))
-
-    def rows() -> Iterator[tuple[int, Mapping[str, str]]]:
-        for number, fields in lines:
-            if len(fields) != len(header):
-                raise fault(
-                    file,
-                    number,
-                    f"the line has not as many fields as the first line: {len(fields)}, "
-                    f"not {len(header)}.",
-                )
-            yield number, dict(zip(header, fields, strict=True))
-
-    return header, rows()
+    next(lines)
+    for number, fields in lines:
+        if len(fields) != len(header):
+            raise fault(
+                file,
+                number,
+                f"the line has not as many fields as the first line: {len(fields)}, "
+                f"not {len(header)}.",
+            )
+        yield number, ["" if place is None else fields[place].strip() for place in places]
 
 
 def _fields(file: Path) -> Iterator[tuple[int, list[str]]]:
@@ -120,11 +145,13 @@ def _fields(file: Path) -> Iterator[tuple[int, list[str]]]:
             for number, line in enumerate(opened, 1):
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")
 
+    csv.field_size_limit(MOST_FIELD_CHARACTERS)
     lines = texts()
     try:
         first = next(lines, "")
-        delimiter = max(DELIMITERS, key=first.count)
-        reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter, strict=True)
+        reader = csv.reader(
+            itertools.chain([first], lines), delimiter=_delimiter(first), strict=True
+        )
         for fields in reader:
             if fields:
                 yield reader.line_num, fields
@@ -132,3 +159,12 @@ def _fields(file: Path) -> Iterator[tuple[int, list[str]]]:
         raise fault(file, number, "not UTF-8; convert the file.") from None
     except csv.Error as error:
         raise fault(file, number, f"{error}.") from None
+
+
+def _delimiter(first: str) -> str:
+    """What parts the names of the columns: that by which one is known, else the most frequent."""
+    for delimiter in DELIMITERS:
+        names = {name.strip().strip('"').lower() for name in first.split(delimiter)}
+        if names & set(PHOTO_COLUMNS):
+            return delimiter
+    return max(DELIMITERS, key=first.count)

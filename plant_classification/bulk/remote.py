@@ -9,7 +9,7 @@ import glob
 import importlib
 from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from plant_classification.data.files import PICTURE_SUFFIXES
@@ -29,6 +29,7 @@ def photos_at(place: str) -> Iterator[str]:
     Raises:
         ArgumentError: It cannot be listed, holds no photo, or fsspec is missing.
     """
+    head, chain, inside = place.partition("::")  # zip://bed/*.jpg::s3://bucket/all.zip
     try:
         store, path = _store(place)
         if glob.has_magic(path):
@@ -45,14 +46,14 @@ def photos_at(place: str) -> Iterator[str]:
         raise ArgumentError(f"{place} cannot be listed: {_said(error)}", field="photos") from None
     if not names:
         raise ArgumentError(f"{place} holds no photo.", field="photos")
-    bare = place.rstrip("/")
-    root = bare.removesuffix(path) if bare.endswith(path) else ""  # with the host, where one is
+    bare = head if head.endswith("://") else head.rstrip("/")
+    root = bare.removesuffix(path) if bare.endswith(path) else f"{head.partition('://')[0]}://"
     for name in names:
-        yield f"{root}{name}" if root else str(store.unstrip_protocol(name))
+        yield f"{root}{name}{chain}{inside}"
 
 
-def read_remote(address: str, settings: Settings) -> bytes:
-    """The bytes of a photo, at most one more than it may have.
+def read_remote(address: str, settings: Settings) -> bytes | Path:
+    """The bytes of a photo, at most one more than it may have; or its file, where it has one.
 
     Raises:
         UrlError: It cannot be read.
@@ -60,6 +61,8 @@ def read_remote(address: str, settings: Settings) -> bytes:
     """
     try:
         store, path = _store(address)
+        if "file" in store.protocol:
+            return Path(path)  # read as any file: a pipe is not waited for
         with store.open(path, "rb") as file:
             content: bytes = file.read(settings.max_photo_bytes + 1)
     except PlantClassificationError:

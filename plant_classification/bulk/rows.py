@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
 from plant_classification.bulk.observations import Observation
-from plant_classification.errors import PlantClassificationError
 from plant_classification.inference.answer import Answer
 from plant_classification.taxonomy import Label
 
@@ -25,6 +26,7 @@ COLUMNS: Mapping[str, type] = {
     "rank": str,
     "probability": float,
     "confidence": float,
+    "promised": bool,
     "genus": str,
     "family": str,
     "labels": Texts,
@@ -36,9 +38,11 @@ COLUMNS: Mapping[str, type] = {
     "warnings": Texts,
     "model": str,
     "version": str,
+    "date": str,
     "error": str,
 }
-"""``name`` to ``family`` are those of the safe answer."""
+"""``name`` to ``family`` are those of the safe answer; ``promised`` is whether the share
+``confidence`` of such answers is right, ``date`` the day of the answer, ``YYYY-MM-DD``."""
 
 Lineage: TypeAlias = "Mapping[tuple[str, str], tuple[str | None, str | None]]"
 """Of a rank and a taxon, its genus and its family."""
@@ -61,10 +65,10 @@ def row_of(observation: Observation, answer: Answer, lineage: Lineage) -> Row:
     safe, plausible = answer.safe_answer, answer.plausible
     genus, family = lineage.get((safe.rank or "", safe.name or ""), (None, None))
     return {
-        "observation": observation.name,
-        "photos": list(observation.photos),
+        **_of_photos(observation),
         "sha256": [photo.sha256 for photo in answer.photos],
         **dataclasses.asdict(safe),
+        "promised": answer.is_promised,
         "genus": genus,
         "family": family,
         "labels": [candidate.label.name for candidate in answer.candidates],
@@ -76,16 +80,28 @@ def row_of(observation: Observation, answer: Answer, lineage: Lineage) -> Row:
         "warnings": list(answer.warnings),
         "model": answer.model.name,
         "version": answer.model.version,
+        "date": _today(),
         "error": None,
     }
 
 
-def row_of_error(observation: Observation, error: PlantClassificationError) -> Row:
+def row_of_error(observation: Observation, words: str) -> Row:
     """The row of photos that could not be answered."""
     empty: Row = {column: [] if kind in LISTS else None for column, kind in COLUMNS.items()}
+    return {**empty, **_of_photos(observation), "date": _today(), "error": printable(words)}
+
+
+def printable(text: str) -> str:
+    """A text in which bytes that are no UTF-8, as names may have, are written in hexadecimal."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
+def _of_photos(observation: Observation) -> Row:
     return {
-        **empty,
-        "observation": observation.name,
-        "photos": list(observation.photos),
-        "error": error.message,
+        "observation": printable(observation.name),
+        "photos": [printable(photo) for photo in observation.photos],
     }
+
+
+def _today() -> str:
+    return datetime.now(timezone.utc).date().isoformat()

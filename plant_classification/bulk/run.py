@@ -9,16 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from plant_classification.bulk.cluster import answered_on_cluster, check_cluster, errand_of
-from plant_classification.bulk.darwin_core import TERMS, Identifier, as_darwin_core
-from plant_classification.bulk.journal import Journal, opened_journal
-from plant_classification.bulk.observations import Grouping, check_places, find
+from plant_classification.bulk.darwin_core import TERMS, as_darwin_core
+from plant_classification.bulk.journal import (
+    Journal,
+    count_errors,
+    journal_of,
+    opened_journal,
+)
+from plant_classification.bulk.observations import (
+    STANDARD_INPUT,
+    Grouping,
+    check_places,
+    find,
+)
 from plant_classification.bulk.parts import Part, by_content, by_time, in_parts
+from plant_classification.bulk.rows import printable
 from plant_classification.bulk.table_files import check_format, write_table
-from plant_classification.bulk.work import answered, count_errors
+from plant_classification.bulk.work import answered
+from plant_classification.errors import ArgumentError
 from plant_classification.inference.classifier import Classifier
 from plant_classification.inference.engine import processors
 from plant_classification.inference.expectation import files_of
-from plant_classification.models.files import sha256
+from plant_classification.models.files import remembered_sha256
 from plant_classification.question import Question
 from plant_classification.settings import Settings
 
@@ -34,7 +46,7 @@ class Done:
     Attributes:
         rows: Observations that have their row.
         kept: How many of these an earlier run had answered.
-        errors: Rows of this run with an error.
+        errors: Rows with an error.
     """
 
     rows: int = 0
@@ -91,10 +103,13 @@ def run(
         OSError: The journal or the table cannot be written.
     """
     check_format(job.out)
-    check_places(job.places)
+    if journal_of(job.out).is_empty():
+        check_places(job.places)
     if job.cluster:
         check_cluster(job.cluster)
-    with opened_journal(job.out, fingerprint_of(job, classifier, settings)) as journal:
+    fingerprint = fingerprint_of(job, classifier, settings)
+    with opened_journal(job.out, fingerprint) as journal:
+        _check_photos(job, journal)
         digests: list[str] = []
         done = Done()
 
@@ -103,18 +118,42 @@ def run(
             found = find(job.places, job.grouping, lines)
             for part in in_parts(found, by_content if job.strict else by_time):
                 digests.append(part.digest)
-                if journal.has(part.digest):
-                    count = len(part.observations)
-                    done = dataclasses.replace(done, rows=done.rows + count, kept=done.kept + count)
-                    tell(done)
-                else:
+                count = len(part.observations)
+                errors = journal.errors(part.digest, count)
+                if errors is None:
                     yield part
+                else:
+                    done = Done(done.rows + count, done.kept + count, done.errors + errors)
+                    tell(done)
 
         for rows, errors in _each(missing(), job, classifier, settings, journal):
-            done = dataclasses.replace(done, rows=done.rows + rows, errors=done.errors + errors)
+            if fingerprint_of(job, classifier, settings) != fingerprint:
+                raise ArgumentError(
+                    "The species list or prior.csv was changed while the run went on: give another "
+                    f"file than {job.out}, or remove {journal.folder}.",
+                    field="species_list",
+                )
+            done = Done(done.rows + rows, done.kept, done.errors + errors)
             tell(done)
+        if not digests:
+            raise ArgumentError(f"No photo was found in {', '.join(job.places)}.", field="photos")
         write(job, journal, digests)
         return done
+
+
+def _check_photos(job: Job, journal: Journal) -> None:
+    """See that a table that is there has rows of these photos, before it is replaced.
+
+    Raises:
+        ArgumentError: It has none.
+    """
+    if not job.out.exists() or journal.is_empty() or STANDARD_INPUT in job.places:
+        return
+    known = journal.some_names()
+    if not any(printable(one.name) in known for one in find(job.places, job.grouping)):
+        raise ArgumentError(
+            f"{job.out} holds the rows of other photos: give another file.", field="out"
+        )
 
 
 def _each(
@@ -125,8 +164,9 @@ def _each(
         errand = errand_of(classifier.folder, classifier.precision, job.question, settings, journal)
         yield from answered_on_cluster(parts, errand)
         return
-    for part, rows in answered(parts, job.question, classifier, settings, processors() + 1):
-        journal.write(part.digest, rows)
+    threads = processors() + 1
+    for part, rows, is_final in answered(parts, job.question, classifier, settings, threads):
+        journal.write(part.digest, rows, is_final=is_final)
         yield len(rows), count_errors(rows)
 
 
@@ -134,8 +174,8 @@ def write(job: Job, journal: Journal, digests: Iterable[str]) -> None:
     """Write the table of all parts."""
     rows = (row for digest in digests for row in journal.rows(digest))
     if job.darwin_core:
-        identifier = Identifier(f"{PROGRAM} {version(PROGRAM)}", journal.begun)
-        write_table(job.out, (as_darwin_core(row, identifier) for row in rows), TERMS)
+        program = f"{PROGRAM} {version(PROGRAM)}"
+        write_table(job.out, (as_darwin_core(row, program) for row in rows), TERMS)
     else:
         write_table(job.out, rows)
 
@@ -146,7 +186,6 @@ def fingerprint_of(job: Job, classifier: Classifier, settings: Settings) -> Mapp
     listed, prior = files_of(job.question, settings.models_dir)
     return {
         "program": version(PROGRAM),
-        "photos": list(job.places),
         **dataclasses.asdict(job.grouping),
         "strict": job.strict,
         "model": f"{classifier.folder.name} {classifier.folder.version}",
@@ -159,4 +198,7 @@ def fingerprint_of(job: Job, classifier: Classifier, settings: Settings) -> Mapp
 
 
 def _digest(file: Path) -> str | None:
-    return sha256(file)[:12] if file.is_file() else None
+    try:
+        return remembered_sha256(file)[:12] if file.is_file() else None
+    except OSError:  # which is told when it is read
+        return None

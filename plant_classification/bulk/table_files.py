@@ -6,6 +6,7 @@ import csv
 import importlib
 import itertools
 import json
+import os
 import uuid
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
@@ -23,6 +24,8 @@ SEPARATOR = "|"
 """Between the values of a list in one field of CSV, as Darwin Core recommends."""
 
 ROWS_AT_ONCE = 10_000
+MOST_NAME_BYTES = 220
+"""So that the names of what is written first are no longer than a file system allows."""
 
 
 def check_format(out: Path) -> None:
@@ -38,6 +41,8 @@ def check_format(out: Path) -> None:
             f"The table's name must end in {CSV}, {JSON_LINES} or {PARQUET}: {out.name!r} came.",
             field="out",
         )
+    if len(os.fsencode(out.name)) > MOST_NAME_BYTES:
+        raise ArgumentError(f"{out.name} is too long a name for a table.", field="out")
     if not out.parent.is_dir() or out.is_dir():
         raise ArgumentError(f"{out} cannot be written: give a file in a folder.", field="out")
     if suffix == PARQUET and not find_spec("pyarrow"):
@@ -58,12 +63,13 @@ def write_table(out: Path, rows: Iterable[Row], columns: Mapping[str, type] = CO
         OSError: It cannot be written.
     """
     write = {CSV: _write_csv, JSON_LINES: _write_json_lines, PARQUET: _write_parquet}
-    partial = out.with_name(f"{out.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
+    target = out.resolve()
+    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
     try:
         write[out.suffix.lower()](partial, rows, columns)
         fsync(partial)
-        partial.replace(out)
-        fsync(out.parent)
+        partial.replace(target)
+        fsync(target.parent)
     finally:
         partial.unlink(missing_ok=True)
 

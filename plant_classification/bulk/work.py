@@ -10,7 +10,7 @@ from plant_classification.bulk.observations import Observation
 from plant_classification.bulk.parts import Part
 from plant_classification.bulk.remote import is_remote, read_remote
 from plant_classification.bulk.rows import Row, lineage_of, row_of, row_of_error
-from plant_classification.errors import ModelFolderError, PlantClassificationError
+from plant_classification.errors import ModelFolderError, PhotoError, PlantClassificationError
 from plant_classification.inference.classifier import Classifier
 from plant_classification.photos.ahead import in_order
 from plant_classification.question import Question
@@ -26,8 +26,11 @@ def answered(
     classifier: Classifier,
     settings: Settings,
     threads: int,
-) -> Iterator[tuple[Part, list[Row]]]:
+) -> Iterator[tuple[Part, list[Row], bool]]:
     """The rows of parts, one part after another; the next ones are begun meanwhile.
+
+    With each comes whether its errors, if there are some, are those of the photos themselves: what
+    is not there, or not reached, may be another time.
 
     Args:
         parts: What is to be done, taken when there is room for it.
@@ -49,7 +52,9 @@ def answered(
             begun.append(part)
             yield from part.observations
 
-    def row(observation: Observation) -> Row:
+    def row(observation: Observation) -> tuple[Row, bool]:
+        if observation.fault:
+            return row_of_error(observation, observation.fault), False
         photos, organs = observation.photos, observation.organs
         few = photos[: settings.max_photos]
         try:
@@ -60,22 +65,19 @@ def answered(
         except PlantClassificationError as error:
             if error.field in asked:  # which no photo would be answered
                 raise
-            return row_of_error(observation, error)
+            return row_of_error(observation, error.message), isinstance(error, PhotoError)
         found = row_of(observation, answer, lineage)
         if len(few) < len(photos):
             found["warnings"].append(
                 f"Only the first {len(few)} of {len(photos)} photos were seen."
             )
-        return found
+        return found, True
 
     rows: list[Row] = []
-    for found in in_order(row, each(), threads, WAITING * threads):
+    is_final = True
+    for found, is_lasting in in_order(row, each(), threads, WAITING * threads):
         rows.append(found)
+        is_final &= is_lasting
         if len(rows) == len(begun[0].observations):
-            yield begun.popleft(), rows
-            rows = []
-
-
-def count_errors(rows: Iterable[Row]) -> int:
-    """How many rows have an error."""
-    return sum(row["error"] is not None for row in rows)
+            yield begun.popleft(), rows, is_final
+            rows, is_final = [], True

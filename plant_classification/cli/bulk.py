@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,25 @@ if TYPE_CHECKING:
 DARWIN_CORE = "darwin-core"
 
 
+def check_count(organs: Sequence[str], photos: Sequence[str]) -> None:
+    """See that there is an organ for each photo, where there are some.
+
+    Raises:
+        click.UsageError: There is not.
+    """
+    if organs and len(organs) != len(photos):
+        raise click.UsageError(
+            f"--organ is given once for each photo: {len(organs)} came for {len(photos)} photos."
+        )
+
+
 def check_bulk(
-    alone: Collection[str], grouping: Grouping, out: Path | None, of_table: object
+    alone: Collection[str],
+    grouping: Grouping,
+    out: Path | None,
+    of_table: object,
+    *,
+    as_json: bool,
 ) -> None:
     """Judge the options before a photo is read.
 
@@ -32,10 +49,13 @@ def check_bulk(
         grouping: What --by and --column say.
         out: The table.
         of_table: True where an option is given that says how the table is made.
+        as_json: Whether answers are printed as JSON.
 
     Raises:
         click.UsageError: They contradict each other.
     """
+    if out and as_json:
+        raise click.UsageError("--json prints answers; for a table of JSON give --out FILE.jsonl.")
     if not out and of_table:
         raise click.UsageError(
             "--format, --strict and --cluster say how --out FILE is made: give that too."
@@ -48,8 +68,9 @@ def check_bulk(
 
 
 def standard_input() -> Iterator[str]:
-    """Its lines, as names of files: bytes that are no UTF-8 too."""
-    return map(os.fsdecode, sys.stdin.buffer)
+    """Its lines, as names of files: bytes that are no UTF-8 too; read when they are asked for."""
+    if sys.stdin is not None:  # which it is for a program that has none
+        yield from map(os.fsdecode, sys.stdin.buffer)
 
 
 def write(job: Job, classifier: Classifier, settings: Settings) -> None:
@@ -73,8 +94,8 @@ def write(job: Job, classifier: Classifier, settings: Settings) -> None:
             done = run(job, classifier, settings, standard_input(), tell)
         except OSError as error:
             raise ArgumentError(
-                f"{job.out} cannot be written: {error.strerror}. What is done is kept beside it: "
-                "the same command goes on.",
+                f"{job.out} cannot be written: {error.strerror or error}. What is done is kept "
+                "beside it: the same command goes on.",
                 field="out",
             ) from None
     kept = f", {done.kept:,} of them from before" if done.kept else ""

@@ -7,16 +7,27 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from plant_classification.bulk.observations import Grouping, Observation, find
+from plant_classification.bulk.rows import printable
 from plant_classification.cli import options
 from plant_classification.cli.answer_view import show
-from plant_classification.cli.bulk import DARWIN_CORE, check_bulk, standard_input, write
+from plant_classification.cli.bulk import (
+    DARWIN_CORE,
+    check_bulk,
+    check_count,
+    standard_input,
+    write,
+)
 from plant_classification.cli.saliency import GRAD_CAM, METHODS, check_saliency, explained
-from plant_classification.errors import PlantClassificationError
+from plant_classification.errors import ArgumentError, PlantClassificationError
 from plant_classification.question import ORGANS, Question
+
+if TYPE_CHECKING:
+    from plant_classification.inference import Answer, Classifier
 
 
 @click.command()
@@ -154,7 +165,8 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     """Name the plant in each PHOTO.
 
     PHOTO is a file, a folder, a pattern such as 'park/**/*.jpg', an http(s) address, a table (.csv,
-    .tsv, .parquet), a Darwin Core archive, or - for a list on standard input.
+    .tsv, .parquet), a Darwin Core archive, or - for a list on standard input. With --observation,
+    --organ and --saliency it is a file or an address.
 
     A photo that cannot be read is reported and the others go on; the exit status is then 1. With
     --out such a photo is a row with its error.
@@ -180,17 +192,11 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     )
     asked = dataclasses.asdict(question)
     grouping = Grouping(by, column)
-    if organs and len(organs) != len(photos):
-        raise click.UsageError(
-            f"--organ is given once for each photo: {len(organs)} came for {len(photos)} photos."
-        )
+    check_count(organs, photos)
     check_saliency(saliency, taxon, saliency_by, 1 if observation else len(photos))
     alone = {"--observation": observation, "--organ": organs, "--saliency": saliency}
-    if out and as_json:
-        raise click.UsageError("--json prints answers; for a table of JSON give --out FILE.jsonl.")
-    check_bulk(
-        {name for name, value in alone.items() if value}, grouping, out, form or strict or cluster
-    )
+    given = {name for name, value in alone.items() if value}
+    check_bulk(given, grouping, out, form or strict or cluster, as_json=as_json)
     newest = find_model(None, settings.models_dir).path if model is None else model
     classifier = Classifier.load(
         newest, settings=settings, checkpoint=checkpoint, for_many=out is not None
@@ -200,20 +206,21 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
         job = Job(places, grouping, question, out, bool(form), strict, cluster)
         write(job, classifier, settings)
         return
-    if any(alone.values()):
+    if given:
         found: Iterable[Observation] = _of_arguments(photos, organs, as_one=observation)
     else:
         found = find(photos, grouping, standard_input())
     failed = False
     for one in found:
         name = ", ".join(Path(photo).name for photo in one.photos)
-        name = name if one.name in one.photos else one.name
+        name = printable(name if one.name in one.photos else one.name)
         try:
-            answer = (
-                explained(classifier, one.photos, one.organs, asked, saliency, taxon, saliency_by)
-                if saliency
-                else classifier.identify(one.photos, one.organs, **asked)
-            )
+            if saliency:
+                answer = explained(
+                    classifier, one.photos, one.organs, asked, saliency, taxon, saliency_by
+                )
+            else:
+                answer = _answer(classifier, one, asked)
         except PlantClassificationError as error:
             if error.field in (*asked, "taxon", "saliency"):  # which no photo would be answered
                 raise
@@ -221,7 +228,8 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
             _report(error, name, as_json=as_json)
         else:
             if as_json:
-                click.echo(json.dumps(answer.to_dict(), ensure_ascii=False, allow_nan=False))
+                line = json.dumps(answer.to_dict(), ensure_ascii=False, allow_nan=False)
+                click.echo(printable(line))
             else:
                 show(answer, name, Console(highlight=False, markup=False, emoji=False))
     if failed:
@@ -242,9 +250,15 @@ def _of_arguments(
     ]
 
 
+def _answer(classifier: Classifier, one: Observation, asked: dict[str, Any]) -> Answer:
+    if one.fault:
+        raise ArgumentError(one.fault)
+    return classifier.identify(one.photos, one.organs, **asked)
+
+
 def _report(error: PlantClassificationError, name: str, *, as_json: bool) -> None:
     if as_json:
         line = {"status": "error", "message": error.message, "photos": [{"name": name}]}
         click.echo(json.dumps(line, ensure_ascii=False))
     else:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {printable(str(error))}", err=True)

@@ -91,12 +91,15 @@ def quantize(
     judging = dataset.splits.get(TEST) or dataset.splits.get(VALIDATION)
     if not judging or not dataset.splits.get(TRAIN):
         raise DatasetError(f"{dataset.folder} has no photos to judge by beside those to train on.")
+    source = core().read_model(model.file(NETWORK))
+    if "FakeQuantize" in {operation.get_type_name() for operation in source.get_ops()}:
+        raise ArgumentError(f"{model.name} is in eight bits already.")
     before = _figures(model, dataset, judging, settings, tell)
     shown = _shown(model, dataset.splits[TRAIN], settings)
     kept = {name: model.file(name) for name in (TRUST,) if name in model.files}
     with tempfile.TemporaryDirectory() as folder:
         network = Path(folder) / NETWORK
-        save_network(_in_eight_bits(model, shown), network, half=True)
+        save_network(_in_eight_bits(source, model, shown), network, half=True)
         parts = {NETWORK: network, NETWORK_WEIGHTS: network.with_suffix(".bin"), **kept}
         described: dict[str, Any] = {
             "architecture": model.architecture,
@@ -156,10 +159,7 @@ def _shown(model: ModelFolder, records: Records, settings: Settings) -> list[NDA
     return found
 
 
-def _in_eight_bits(model: ModelFolder, shown: list[NDArray[np.float32]]) -> Any:
-    network = core().read_model(model.file(NETWORK))
-    if "FakeQuantize" in {operation.get_type_name() for operation in network.get_ops()}:
-        raise ArgumentError(f"{model.name} is in eight bits already.")
+def _in_eight_bits(network: Any, model: ModelFolder, shown: list[NDArray[np.float32]]) -> Any:
     size = model.preprocessing.size
     nncf = import_module("nncf")
     nncf.set_log_level(logging.ERROR)

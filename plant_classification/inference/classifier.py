@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +257,8 @@ class Classifier:
 
     def _read_index(self) -> PhotoIndex | None:
         folder = self.folder.path / SIMILAR_FOLDER
-        return PhotoIndex.open(folder, self.folder) if folder.is_dir() else None
+        can_be_read = folder.is_dir() and find_spec("usearch") is not None
+        return PhotoIndex.open(folder, self.folder) if can_be_read else None
 
     def _read_directions(self) -> NDArray[np.float32] | None:
         """The mean features of the labels; None where no photo is judged by them."""

@@ -46,13 +46,14 @@ def test_a_link_that_leads_back_is_not_followed_and_another_is(park: Path) -> No
     elsewhere.mkdir()
     (elsewhere / "3.jpg").touch()
     (park / "oak/other").symlink_to(elsewhere)
-    assert [Path(name).name for name in names(park / "oak")] == ["1.webp", "2.png", "3.jpg"]
+    found = [Path(name).name for name in names(park)]
+    assert found == ["a.JPEG", "b.jpg", "1.webp", "2.png", "3.jpg"]
 
 
 def test_a_pattern_is_the_photos_that_it_fits(park: Path) -> None:
     assert names(park / "**/*.[jw]*") == [str(park / "b.jpg"), str(park / "oak/1.webp")]
     assert names(park / "oak/*") == [str(park / "oak/1.webp"), str(park / "oak/2.png")]
-    with pytest.raises(ArgumentError, match=r"No file fits the pattern '.*\*\.tif'"):
+    with pytest.raises(ArgumentError, match=r"No photo fits the pattern '.*\*\.tif'"):
         names(park / "*.tif")
 
 
@@ -126,8 +127,46 @@ def test_the_photos_of_an_archive_are_grouped_by_their_occurrence(tmp_path: Path
         names(archive, by="folder")
 
 
-def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "b\udcff.jpg").touch()
-    with pytest.raises(DatasetError, match="not UTF-8; rename it"):
-        names(tmp_path)
+def test_what_cannot_be_listed_is_an_observation_with_its_fault(park: Path) -> None:
+    (park / "loop").symlink_to("loop")
+    (park / "b\udcff.jpg").touch()
+    found = list(find([str(park)], Grouping()))
+    assert [Path(one.name).name for one in found] == [
+        "a.JPEG", "b.jpg", "b\udcff.jpg", "1.webp", "2.png",
+    ]  # fmt: skip
+
+
+def test_paths_are_grouped_by_folder_wherever_they_stand(park: Path) -> None:
+    first, second, third = (str(park / name) for name in ("a.JPEG", "oak/1.webp", "b.jpg"))
+    expected = {str(park): (first, third), str(park / "oak"): (second,)}
+    for places, lines in (((first, second, third), ()), (("-",), (first, second, third))):
+        found = find(places, Grouping("folder"), [f"{line}\n" for line in lines])
+        assert {one.name: one.photos for one in found} == expected
+    by_pattern = find([str(park / "**/*.*")], Grouping("folder"))
+    assert {one.name: len(one.photos) for one in by_pattern} == {
+        str(park): 2, str(park / "oak"): 2,
+    }  # fmt: skip
+    of_addresses = find([f"http://example.org/x/{name}.jpg" for name in "ab"], Grouping("folder"))
+    assert [one.name for one in of_addresses] == ["http://example.org/x"]
+
+
+def test_a_pattern_names_each_photo_once_and_walks_folders(park: Path) -> None:
+    assert len(names(park / "**/**/*.png")) == 1
+    assert names(park / "o*") == names(park / "oak")
+
+
+def test_a_list_may_begin_with_a_byte_order_mark() -> None:
+    assert names("-", lines=("\ufeffa.jpg\n",)) == ["a.jpg"]
+
+
+def test_an_archive_names_no_files(tmp_path: Path) -> None:
+    media = [{"gbifID": "7", "type": "StillImage", "identifier": "/etc/passwd"}]
+    archive = write_archive(tmp_path / "gbif", [{"gbifID": "7"}], media)
+    (found,) = find([str(archive)], Grouping())
+    assert found.fault == "/etc/passwd is no address on the web."
+
+
+def test_a_zip_that_is_no_archive(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"PK")
+    with pytest.raises(DatasetError, match=r"a\.zip is no Darwin Core archive, or damaged"):
+        names(tmp_path / "a.zip")

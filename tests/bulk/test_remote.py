@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -60,15 +61,37 @@ def test_its_photos_are_rows_and_one_that_is_gone_is_an_error(
     job = Job((str(table),), Grouping(), Question(), tmp_path / "t.jsonl")
     assert run(job, classifier, settings).errors == 1
     remote, gone, local, packed = map(json.loads, job.out.read_text().splitlines())
-    assert f"{store}/gone.jpg cannot be read: " in gone["error"]
+    assert "gone.jpg does not exist" in gone["error"]
     for row in (remote, packed):
         assert {**row, "observation": "", "photos": []} == {
             **local, "observation": "", "photos": [],
         }  # fmt: skip
 
 
-def test_no_more_is_read_than_a_photo_may_have(store: str) -> None:
-    assert len(read_remote(f"{store}/bed/1.jpg", load_settings(max_photo_bytes=999))) == 1000
+def test_no_more_is_read_than_a_photo_may_have(store: str, flower: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.write(flower, "1.jpg")
+    content = read_remote(f"zip://1.jpg::{tmp_path}/all.zip", load_settings(max_photo_bytes=999))
+    assert content == flower.read_bytes()[:1000]
+
+
+def test_a_pipe_in_a_store_of_files_is_not_waited_for(
+    store: str, tmp_path: Path, settings: Settings
+) -> None:
+    os.mkfifo(tmp_path / "garden/bed/3.jpg")
+    classifier = Classifier.load(settings=settings, for_many=True)
+    job = Job((f"{store}/bed",), Grouping(), Question(), tmp_path / "t.jsonl")
+    assert run(job, classifier, settings).errors == 1
+    assert "3.jpg is not a file" in job.out.read_text()
+
+
+def test_photos_in_an_archive_in_a_store(flower: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name in ("a/1.jpg", "2.jpg"):
+            archive.write(flower, name)
+    inside = f"::file://{tmp_path}/all.zip"
+    assert names(f"zip://*/*.jpg{inside}") == [f"zip://a/1.jpg{inside}"]
+    assert names(f"zip://{inside}") == [f"zip://2.jpg{inside}", f"zip://a/1.jpg{inside}"]
 
 
 def test_a_store_whose_package_is_missing() -> None:

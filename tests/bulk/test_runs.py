@@ -81,7 +81,7 @@ def classifier(settings: Settings) -> Classifier:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "MEAN", 4)
+    monkeypatch.setattr(parts, "MEAN", 2)
 
 
 Runs = Callable[..., Done]
@@ -186,7 +186,7 @@ def test_a_changed_a_new_and_a_deleted_photo_change_their_rows_alone(
     (own / "bed9/59.png").unlink()
     done = runs(own)
     assert done.rows == PHOTOS
-    assert PHOTOS / 2 < done.kept < PHOTOS
+    assert 0 < done.kept < PHOTOS
     after = {row["observation"]: row for row in rows(tmp_path / "t.jsonl")}
     assert before.keys() - after.keys() == {str(own / "bed9/59.png")}
     assert after.keys() - before.keys() == {str(own / "bed5/new.png")}
@@ -241,10 +241,96 @@ def test_a_species_list_or_a_prior_that_was_changed_is_another_question(
         (models / "prior.csv").unlink()
 
 
-def test_other_places_are_refused(runs: Runs, garden: Path) -> None:
+def test_a_table_of_other_photos_is_not_replaced(runs: Runs, garden: Path, own: Path) -> None:
     runs(garden)
-    with pytest.raises(ArgumentError, match="photos was "):
-        runs(garden / "bed1")
+    with pytest.raises(ArgumentError, match="holds the rows of other photos"):
+        runs(own)
+    assert runs(garden, own).kept > PHOTOS / 2  # more photos are no others
+
+
+def test_nothing_that_is_found_is_no_table(runs: Runs, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ArgumentError, match=r"No photo was found in .*none"):
+        runs(tmp_path / "none")
+    assert not (tmp_path / "t.jsonl").exists()
+
+
+def test_a_question_that_failed_is_forgotten(runs: Runs, garden: Path) -> None:
+    with pytest.raises(ArgumentError, match="There is no species list"):
+        runs(garden, species_list="nowhere")
+    assert runs(garden).rows == PHOTOS
+
+
+def test_what_may_pass_is_done_again_and_what_is_no_photo_is_not(
+    runs: Runs, own: Path, tmp_path: Path
+) -> None:
+    (own / "bed0/00.png").write_bytes(b"no photo")
+    assert runs(own).errors == 1
+    assert runs(own) == Done(PHOTOS, PHOTOS, 1)
+    listed = tmp_path / "list.csv"
+    listed.write_text(f"path\n{own}/bed1/06.png\n{own}/later.png\n")
+    assert runs(listed, out="l.jsonl").errors == 1
+    shutil.copy(own / "bed1/06.png", own / "later.png")
+    os.utime(own / "later.png", (1, 1))
+    done = runs(listed, out="l.jsonl")
+    assert (done.rows, done.errors) == (2, 0)
+
+
+def test_a_server_that_comes_back_is_asked_again(runs: Runs, tmp_path: Path) -> None:
+    listed = tmp_path / "list.csv"
+    listed.write_text("url\nhttps://127.0.0.1:9/1.jpg\n")
+    for _ in range(2):
+        assert runs(listed) == Done(1, 0, 1)
+
+
+@pytest.mark.parametrize("content", ["", '{"a":', "\n"])
+def test_a_damaged_part_is_done_again(
+    runs: Runs, garden: Path, tmp_path: Path, content: str
+) -> None:
+    runs(garden)
+    before = (tmp_path / "t.jsonl").read_bytes()
+    part = next((tmp_path / "t.jsonl.parts").glob("*/*.jsonl"))
+    part.write_text(content)
+    assert runs(garden).kept < PHOTOS
+    assert (tmp_path / "t.jsonl").read_bytes() == before
+
+
+def test_a_damaged_journal_is_told(runs: Runs, garden: Path, tmp_path: Path) -> None:
+    runs(garden)
+    (tmp_path / "t.jsonl.parts/run.json").write_text("")
+    with pytest.raises(ArgumentError, match=r"run\.json is damaged: remove"):
+        runs(garden)
+
+
+def test_a_list_that_changes_meanwhile_ends_the_run(
+    classifier: Classifier, settings: Settings, garden: Path, models: Path, tmp_path: Path
+) -> None:
+    (models / "moving.txt").write_text("Rosa canina\n")
+    job = Job((str(garden),), Grouping(), Question(species_list="moving"), tmp_path / "t.jsonl")
+
+    def tell(_done: Done) -> None:
+        (models / "moving.txt").write_text("Viola odorata\n")
+
+    with pytest.raises(ArgumentError, match="was changed while the run went on"):
+        run(job, classifier, settings, tell=tell)
+    assert not (tmp_path / "t.jsonl").exists()
+
+
+def test_files_of_others_stay_and_a_link_is_written_through(
+    runs: Runs, garden: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "t.jsonl.other.jsonl.12345678.partial"
+    other.touch()
+    left = tmp_path / "t.jsonl.0123abcd.partial"
+    left.touch()
+    runs(garden)
+    assert other.exists()
+    assert not left.exists()
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link.jsonl").symlink_to("there/real.jsonl")
+    runs(garden, out="link.jsonl")
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert (tmp_path / "there/real.jsonl").exists()
 
 
 def test_a_table_without_its_journal_is_not_overwritten(
@@ -272,12 +358,12 @@ def test_what_no_photo_could_be_asked_ends_the_run_and_writes_no_table(
     assert not (tmp_path / "t.jsonl").exists()
 
 
-@pytest.mark.parametrize("out", ["t.txt", "nowhere/t.csv", "folder.csv"])
+@pytest.mark.parametrize("out", ["t.txt", "nowhere/t.csv", "folder.csv", f"{'x' * 240}.csv"])
 def test_a_table_that_cannot_be_is_told_before_a_photo_is_read(
     runs: Runs, garden: Path, tmp_path: Path, out: str
 ) -> None:
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(ArgumentError, match=r"must end in|give a file in a folder"):
+    with pytest.raises(ArgumentError, match=r"must end in|give a file in a folder|too long a name"):
         runs(garden, out=out)
     assert list(tmp_path.iterdir()) == [tmp_path / "folder.csv"]
 
@@ -316,6 +402,7 @@ def test_darwin_core_has_an_identification_for_each_occurrence(
         assert "model tiny" in row["identifiedBy"]
         assert row["dateIdentified"].count("-") == 2
         assert row["identificationRemarks"].startswith("Probability 0.")
+        assert "are right" not in row["identificationRemarks"]  # this model promises nothing
     unsafe = [row for row in table[1:] if not row["scientificName"]]
     assert all("None: no safe name at 60 %" in row["identificationRemarks"] for row in unsafe)
 
@@ -396,6 +483,7 @@ def test_names_that_are_no_utf8_or_too_long_are_rows(
     ran = subprocess.run([*command, "-"], check=False, input=listed, capture_output=True)
     assert ran.returncode == 0, ran.stderr
     first, long, last = rows(tmp_path / "t.jsonl")
+    assert first["observation"].endswith("\\xff.png")
     assert first["labels"] == last["labels"]
     assert first["sha256"] == last["sha256"]
     assert "File name too long" in long["error"]

@@ -51,7 +51,6 @@ def test_parquet_is_read_as_text_is(tmp_path: Path) -> None:
         ("a,b\n1,2\n", None, None, "has none of the columns path, .* its own .*: a, b"),
         ("path\nx\n", "scan", None, "has no column 'scan'; it has: path"),
         ("path\nx\n", None, "plant", "has no column 'plant'"),
-        ("", None, None, "none of the columns"),
     ],
 )
 def test_a_column_that_is_not_there(
@@ -74,6 +73,39 @@ def test_a_column_that_is_not_there(
 def test_a_fault_is_told_with_its_line(tmp_path: Path, content: str | bytes, said: str) -> None:
     with pytest.raises(DatasetError, match=said):
         rows(table(tmp_path, content), by="p")
+
+
+def test_the_column_that_is_known_tells_what_parts_fields(tmp_path: Path) -> None:
+    assert rows(table(tmp_path, 'path;"a, b, c"\nx y;1\n'))[0].photo == "x y"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [("", "is empty"), ("path,path\na,b\n", "has two columns 'path'")]
+)
+def test_a_table_that_cannot_be_told(tmp_path: Path, content: str, said: str) -> None:
+    with pytest.raises(DatasetError, match=said):
+        rows(table(tmp_path, content))
+
+
+def test_a_photo_in_a_field_of_text(tmp_path: Path) -> None:
+    address = "data:image/png;base64," + "A" * 200_000
+    assert rows(table(tmp_path, f'url\n"{address}"\n'))[0].photo == address
+
+
+def test_a_column_that_is_no_text(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"image": [{"bytes": b"x"}]}), tmp_path / "t.parquet")
+    with pytest.raises(DatasetError, match="column 'image' must hold text; it holds struct"):
+        rows(tmp_path / "t.parquet")
+
+
+def test_a_damaged_parquet(tmp_path: Path) -> None:
+    file = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"path": [f"{place}.jpg" for place in range(1000)]}), file)
+    content = bytearray(file.read_bytes())
+    content[4:300] = bytes(296)
+    file.write_bytes(content)
+    with pytest.raises(DatasetError, match="cannot be read as Parquet"):
+        rows(file)
 
 
 def test_a_file_that_is_no_parquet(tmp_path: Path) -> None:
