@@ -162,7 +162,7 @@ def _shown(model: ModelFolder, records: Records, settings: Settings) -> list[NDA
 def _in_eight_bits(network: Any, model: ModelFolder, shown: list[NDArray[np.float32]]) -> Any:
     size = model.preprocessing.size
     nncf = import_module("nncf")
-    nncf.set_log_level(logging.ERROR)
+    logging.getLogger("nncf").setLevel(logging.ERROR)
     network.reshape([1, size, size, 3])
     with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):  # its bars
         small = nncf.quantize(

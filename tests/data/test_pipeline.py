@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -428,10 +429,10 @@ def test_validation_sees_what_the_classifier_sees(
     engine, seen = classifier._engine, []
 
     def look(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        seen.append(pixels)
-        return engine(pixels)
+        seen.append(pixels[np.newaxis])
+        return engine.brief(pixels)
 
-    classifier._engine = look  # type: ignore[assignment]
+    classifier._engine = SimpleNamespace(brief=look)  # type: ignore[assignment]
     (tmp_path / "turned.jpg").write_bytes(
         encode(turned(ramp(900, 700), 6), "JPEG", exif=_orientation(6))
     )
