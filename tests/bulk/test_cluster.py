@@ -135,7 +135,7 @@ def test_a_cluster_that_does_nothing_is_given_up(
 
 def test_a_cluster_that_is_not_there(garden: Path, settings: Settings, tmp_path: Path) -> None:
     classifier = Classifier.load("tiny", settings=settings, for_many=True)
-    for address in ("127.0.0.1:9", "nowhere", "auto"):
+    for address in ("127.0.0.1:9", "nowhere"):
         with pytest.raises(ArgumentError, match=f"no Ray cluster at '{address}'"):
             run(job(garden, tmp_path / "t.jsonl", address), classifier, settings)
     assert not (tmp_path / "t.jsonl.parts").exists()
