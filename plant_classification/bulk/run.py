@@ -110,6 +110,15 @@ def run(
     fingerprint = fingerprint_of(job, classifier, settings)
     with opened_journal(job.out, fingerprint) as journal:
         _check_photos(job, journal)
+
+        def check() -> None:
+            if fingerprint_of(job, classifier, settings) != fingerprint:
+                raise ArgumentError(
+                    "The species list or prior.csv was changed while the run went on: give another "
+                    f"file than {job.out}, or remove {journal.folder}.",
+                    field="species_list",
+                )
+
         digests: list[str] = []
         done = Done()
 
@@ -126,13 +135,7 @@ def run(
                     done = Done(done.rows + count, done.kept + count, done.errors + errors)
                     tell(done)
 
-        for rows, errors in _each(missing(), job, classifier, settings, journal):
-            if fingerprint_of(job, classifier, settings) != fingerprint:
-                raise ArgumentError(
-                    "The species list or prior.csv was changed while the run went on: give another "
-                    f"file than {job.out}, or remove {journal.folder}.",
-                    field="species_list",
-                )
+        for rows, errors in _each(missing(), job, classifier, settings, journal, check):
             done = Done(done.rows + rows, done.kept, done.errors + errors)
             tell(done)
         if not digests:
@@ -157,15 +160,26 @@ def _check_photos(job: Job, journal: Journal) -> None:
 
 
 def _each(
-    parts: Iterable[Part], job: Job, classifier: Classifier, settings: Settings, journal: Journal
+    parts: Iterable[Part],
+    job: Job,
+    classifier: Classifier,
+    settings: Settings,
+    journal: Journal,
+    check: Callable[[], None],
 ) -> Iterator[tuple[int, int]]:
-    """Do parts, here or elsewhere; of each the number of rows, and of errors among them."""
+    """Do parts, here or elsewhere; of each the number of rows, and of errors among them.
+
+    Before a part is kept, ``check`` may raise: then its rows do not belong to the others.
+    """
     if job.cluster:
         errand = errand_of(classifier.folder, classifier.precision, job.question, settings, journal)
-        yield from answered_on_cluster(parts, errand)
+        for counts in answered_on_cluster(parts, errand):
+            check()
+            yield counts
         return
     threads = processors() + 1
     for part, rows, is_final in answered(parts, job.question, classifier, settings, threads):
+        check()
         journal.write(part.digest, rows, is_final=is_final)
         yield len(rows), count_errors(rows)
 

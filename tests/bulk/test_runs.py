@@ -314,6 +314,9 @@ def test_a_list_that_changes_meanwhile_ends_the_run(
     with pytest.raises(ArgumentError, match="was changed while the run went on"):
         run(job, classifier, settings, tell=tell)
     assert not (tmp_path / "t.jsonl").exists()
+    (models / "moving.txt").write_text("Rosa canina\n")
+    run(job, classifier, settings)
+    assert {row["labels"][0] for row in rows(job.out)} == {"Rosa canina"}
 
 
 def test_files_of_others_stay_and_a_link_is_written_through(
