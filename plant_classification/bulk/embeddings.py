@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import importlib
 import itertools
-import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,15 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification import photos
-from plant_classification.bulk.journal import RANDOM
-from plant_classification.bulk.remote import is_remote, read_remote
+from plant_classification.bulk.remote import source_of
 from plant_classification.bulk.rows import printable
 from plant_classification.bulk.table_files import check_format
 from plant_classification.data.parquet import PARQUET
 from plant_classification.errors import ArgumentError, PlantClassificationError
 from plant_classification.inference.engine import Engine, processors
 from plant_classification.models import ModelFolder
-from plant_classification.models.files import PARTIAL, fsync
+from plant_classification.models.files import remove_partials, replacing
 from plant_classification.photos.ahead import in_order
 from plant_classification.settings import Settings
 
@@ -60,8 +57,7 @@ def write_embeddings(
         raise ArgumentError(f"Features are written as {PARQUET}: {out.name!r} came.", field="out")
     if out.exists():
         raise ArgumentError(f"{out} is there already: give another file.", field="out")
-    for left in out.parent.glob(f"{glob.escape(out.name)}.{RANDOM}{PARTIAL}"):
-        left.unlink()  # of a run that was killed
+    remove_partials(out)
     arrow, parquet = (importlib.import_module(name) for name in ("pyarrow", "pyarrow.parquet"))
     rule = model.preprocessing
     vectors = arrow.list_(arrow.float32(), engine.feature_count)
@@ -71,7 +67,7 @@ def write_embeddings(
 
     def seen(place: str) -> tuple[str, NDArray[np.float32] | None, str | None]:
         try:
-            source = read_remote(place, settings) if is_remote(place) else place
+            source = source_of(place, settings)
             photo = photos.read(source, settings, shorter_side=rule.shorter_side())
         except PlantClassificationError as error:
             return printable(place), None, printable(error.message)
@@ -79,21 +75,14 @@ def write_embeddings(
 
     threads = processors() + 1
     rows = in_order(seen, places, threads, WAITING * threads)
-    partial = out.with_name(f"{out.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
     done = 0
-    try:
-        with parquet.ParquetWriter(partial, schema) as table:
-            while block := list(itertools.islice(rows, AT_ONCE)):
-                arrays = [
-                    arrow.array(column, kind)
-                    for column, kind in zip(zip(*block, strict=True), schema.types, strict=True)
-                ]
-                table.write_table(arrow.Table.from_arrays(arrays, schema=schema))
-                done += len(block)
-                tell(done)
-        fsync(partial)
-        partial.replace(out)
-        fsync(out.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(out) as partial, parquet.ParquetWriter(partial, schema) as table:
+        while block := list(itertools.islice(rows, AT_ONCE)):
+            arrays = [
+                arrow.array(column, kind)
+                for column, kind in zip(zip(*block, strict=True), schema.types, strict=True)
+            ]
+            table.write_table(arrow.Table.from_arrays(arrays, schema=schema))
+            done += len(block)
+            tell(done)
     return done

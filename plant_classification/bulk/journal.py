@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import glob
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +12,12 @@ from typing import Any
 
 from plant_classification.bulk.rows import Row, printable
 from plant_classification.errors import ArgumentError
-from plant_classification.models.files import PARTIAL, locked, write_file
+from plant_classification.models.files import PARTIAL, locked, remove_partials, write_file
 
 SUFFIX = ".parts"
 RUN = "run.json"
 DONE, AGAIN = ".jsonl", ".again.jsonl"
 LOOKED_AT = 64
-RANDOM = "[0-9a-f]" * 8
-"""What a file that is being written has in its name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,9 +122,9 @@ def opened_journal(out: Path, fingerprint: Mapping[str, Any]) -> Iterator[Journa
             raise ArgumentError(
                 f"Another process is writing {out}: wait for it, or give another file.", field="out"
             ) from None
-        own = f"{glob.escape(out.name)}.{RANDOM}{PARTIAL}"
-        for left in (*folder.rglob(f"*{PARTIAL}"), *out.parent.glob(own)):
+        for left in folder.rglob(f"*{PARTIAL}"):
             left.unlink()  # of a run that was killed
+        remove_partials(out)
         if journal.is_empty():
             content = json.dumps(fingerprint, indent=1, ensure_ascii=False)
             write_file(file, printable(content).encode())

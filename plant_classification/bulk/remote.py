@@ -52,6 +52,15 @@ def photos_at(place: str) -> Iterator[str]:
         yield f"{root}{name}{chain}{inside}"
 
 
+def source_of(place: str, settings: Settings) -> bytes | str | Path:
+    """What a photo is read from: a path or an address as it is, or what lies in a store.
+
+    Raises:
+        UrlError, ArgumentError: As :func:`read_remote`.
+    """
+    return read_remote(place, settings) if is_remote(place) else place
+
+
 def read_remote(address: str, settings: Settings) -> bytes | Path:
     """The bytes of a photo, at most one more than it may have; or its file, where it has one.
 

@@ -7,7 +7,6 @@ import importlib
 import itertools
 import json
 import os
-import uuid
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 from plant_classification.bulk.rows import COLUMNS, LISTS, Row
 from plant_classification.data.parquet import PARQUET
 from plant_classification.errors import ArgumentError
-from plant_classification.models.files import PARTIAL, fsync
+from plant_classification.models.files import replacing
 
 CSV, JSON_LINES = ".csv", ".jsonl"
 FORMATS = (CSV, JSON_LINES, PARQUET)
@@ -63,15 +62,8 @@ def write_table(out: Path, rows: Iterable[Row], columns: Mapping[str, type] = CO
         OSError: It cannot be written.
     """
     write = {CSV: _write_csv, JSON_LINES: _write_json_lines, PARQUET: _write_parquet}
-    target = out.resolve()
-    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
-    try:
+    with replacing(out) as partial:
         write[out.suffix.lower()](partial, rows, columns)
-        fsync(partial)
-        partial.replace(target)
-        fsync(target.parent)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _write_json_lines(file: Path, rows: Iterable[Row], _columns: Mapping[str, type]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from plant_classification.bulk.observations import Observation
 from plant_classification.bulk.parts import Part
-from plant_classification.bulk.remote import is_remote, read_remote
+from plant_classification.bulk.remote import source_of
 from plant_classification.bulk.rows import Row, lineage_of, row_of, row_of_error
 from plant_classification.errors import ModelFolderError, PhotoError, PlantClassificationError
 from plant_classification.inference.classifier import Classifier
@@ -58,7 +58,7 @@ def answered(
         photos, organs = observation.photos, observation.organs
         few = photos[: settings.max_photos]
         try:
-            sources = [read_remote(one, settings) if is_remote(one) else one for one in few]
+            sources = [source_of(one, settings) for one in few]
             answer = classifier.identify(sources, organs and organs[: len(few)], **asked)
         except ModelFolderError:
             raise

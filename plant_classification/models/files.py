@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import functools
+import glob
 import hashlib
 import os
 import shutil
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 PARTIAL = ".partial"
+RANDOM = "[0-9a-f]" * 8
+"""What the name of a file has while it is written, as a pattern."""
 
 
 def read_plain_file(path: Path, most_bytes: int) -> bytes:
@@ -134,14 +137,35 @@ def write_file(path: Path, content: bytes) -> None:
     if target.exists() and not target.is_file():
         target.write_bytes(content)
         return
+    with replacing(target) as partial:
+        partial.write_bytes(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file that is there whole and durable, or not at all; one that is there is replaced.
+
+    Args:
+        path: The file; what a link points to is written.
+
+    Yields:
+        The file to write, which becomes it at the end of the block.
+    """
+    target = path.resolve()
     partial = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
     try:
-        partial.write_bytes(content)
+        yield partial
         fsync(partial)
         partial.replace(target)
         fsync(target.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_partials(path: Path) -> None:
+    """Remove what was left of :func:`replacing` by a process that was killed."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.{RANDOM}{PARTIAL}"):
+        left.unlink()
 
 
 def fsync(path: Path) -> None:
