@@ -113,7 +113,7 @@ def _judge(
     from plant_classification.cli.photo_bar import photo_bar
     from plant_classification.data.reading import read_dataset
     from plant_classification.evaluation.judging import chosen_split, judge_model
-    from plant_classification.models import find_model, model_at, ready
+    from plant_classification.models import model_at, ready
 
     @functools.cache
     def read() -> Any:
@@ -121,8 +121,7 @@ def _judge(
         return read_dataset(data, families=table, val_fraction=None, settings=settings)
 
     def judge(name: str | None) -> Judged:
-        directory = settings.models_dir
-        model = find_model(None, directory) if name is None else model_at(name, directory)
+        model = model_at(name, settings.models_dir)
         records = chosen_split(read(), split)
         with photo_bar() as tell:
             return judge_model(

@@ -161,8 +161,6 @@ def embed(photos: tuple[str, ...], model: str | None, models_dir: Path | None, o
 
 
 def _model(name: str | None, settings: Settings) -> ModelFolder:
-    from plant_classification.models import find_model, model_at, ready
+    from plant_classification.models import model_at, ready
 
-    directory = settings.models_dir
-    found = find_model(None, directory) if name is None else model_at(name, directory)
-    return ready(found, settings)
+    return ready(model_at(name, settings.models_dir), settings)

@@ -70,15 +70,20 @@ def find_model(name: str | None, models_dir: Path, checkpoint: str | None = None
     return at_checkpoint(found, checkpoint)
 
 
-def model_at(name_or_folder: str | Path, models_dir: Path, checkpoint: str | None = None) -> Model:
+def model_at(
+    name_or_folder: str | Path | None, models_dir: Path, checkpoint: str | None = None
+) -> Model:
     """The model of that name, or in that folder: a path, or a text with ``/`` in it, is one.
+
+    Without a name the newest that can be used.
 
     Raises:
         UnknownModelError: No such model or checkpoint; the sentence lists those that exist.
         ModelFolderError: The folder is not complete.
     """
-    if isinstance(name_or_folder, str) and not (
-        "/" in name_or_folder or name_or_folder in (".", "..")
+    if name_or_folder is None or (
+        isinstance(name_or_folder, str)
+        and not ("/" in name_or_folder or name_or_folder in (".", ".."))
     ):
         return find_model(name_or_folder, models_dir, checkpoint)
     return at_checkpoint(read_model(Path(name_or_folder).resolve()), checkpoint)
