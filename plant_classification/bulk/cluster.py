@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import logging
 import os
 import queue
 import socket
@@ -158,15 +159,14 @@ def answered_on_cluster(parts: Iterable[Part], errand: Errand) -> Iterator[tuple
         return
     ray, data = import_module("ray"), import_module("ray.data")
     data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     workers = max(1, int(ray.cluster_resources().get("CPU", 1)) - SPARE)
     done = data.from_items(items, override_num_blocks=len(items)).map_batches(
         Worker,
         batch_size=1,
-        concurrency=(1, min(workers, len(items))),
+        compute=data.ActorPoolStrategy(min_size=1, max_size=min(workers, len(items))),
         num_cpus=1,
         fn_constructor_args=(errand,),
-        max_restarts=-1,
-        max_task_retries=-1,
     )
     for row in _patiently(done.iter_rows()):
         if row["fault"]:

@@ -1,0 +1,37 @@
+#!/bin/sh
+# One machine of a Ray cluster that is there for one command:
+#   node.sh NUMBER COUNT HOST:PORT COMMAND...
+# Machine 0 is HOST: it waits for the COUNT - 1 others, runs the command, and ends with its status.
+# The others work until machine 0 has been gone for five minutes; when it comes back, they join again.
+set -eu
+number=$1 count=$2 head=$3
+shift 3
+export RAY_USAGE_STATS_ENABLED=0
+
+if [ "$number" -gt 0 ]; then
+  waited=0
+  while [ "$waited" -lt 60 ]; do
+    if ray health-check --address "$head" > /dev/null 2>&1; then
+      waited=0
+      ray start --address="$head" --block > /dev/null || true
+    fi
+    waited=$((waited + 1))
+    sleep 5
+  done
+  exit 0
+fi
+
+ray start --head --port="${head##*:}" > /dev/null
+trap 'ray stop > /dev/null' EXIT
+python3 - "$count" << 'END'
+import sys, time, ray
+
+ray.init("auto", log_to_driver=False, logging_level="error")
+for _ in range(300):
+    if sum(node["Alive"] for node in ray.nodes()) >= int(sys.argv[1]):
+        break
+    time.sleep(1)
+else:
+    print("Not all machines have come within five minutes; going on without them.", file=sys.stderr)
+END
+"$@"
