@@ -22,7 +22,7 @@ from benchmarks.batch import write_photos
 from benchmarks.figures import Figure, show
 from plant_classification import Classifier
 from plant_classification.bulk.observations import Grouping
-from plant_classification.bulk.run import Done, Job, run
+from plant_classification.bulk.run import Job, run
 from plant_classification.question import Question
 from plant_classification.settings import load_settings
 
@@ -54,7 +54,8 @@ def main() -> None:
         photos = Path(folder) / "photos"
         write_photos(photos, COUNT)
         job = Job((str(photos),), Grouping(), Question(), Path(folder))
-        here, there = [], []
+        here: list[tuple[float, float]] = []
+        there: list[tuple[float, float]] = []
         for number in range(ROUNDS):
             for cluster, found in ((None, here), ("auto", there)):
                 out = Path(folder) / f"{cluster}{number}.csv"

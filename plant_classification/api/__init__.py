@@ -7,6 +7,7 @@ loads the engine.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import functools
@@ -15,6 +16,8 @@ import json
 import logging
 import multiprocessing
 import sys
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from importlib import metadata
 from pathlib import Path, PurePath
 from typing import Any
@@ -38,6 +41,8 @@ from plant_classification.question import Question
 from plant_classification.settings import Settings, load_settings
 
 LOG = logging.getLogger(__name__)
+
+_LENT: ContextVar[Supervisor | None] = ContextVar("lent", default=None)
 
 schema = schemas.answer_fields()
 
@@ -105,14 +110,19 @@ def predict(**arguments: Any) -> dict[str, Any] | io.BytesIO:
     try:
         return _predict(arguments)
     except PlantClassificationError as error:
-        raise _as_http(error, arguments) from None
+        raise as_http(error, arguments) from None
     except Exception as error:
         LOG.exception("a request failed")
-        raise _as_http(PlantClassificationError(repr(error)), arguments) from None
+        raise as_http(PlantClassificationError(repr(error)), arguments) from None
     finally:
-        for value in arguments.values():
-            if isinstance(value, UploadedFile):
-                Path(value.filename).unlink(missing_ok=True)
+        forget(arguments)
+
+
+def forget(arguments: Mapping[str, Any]) -> None:
+    """Delete the files of uploads, which DEEPaaS keeps."""
+    for value in arguments.values():
+        if isinstance(value, UploadedFile):
+            Path(value.filename).unlink(missing_ok=True)
 
 
 def get_train_args() -> dict[str, fields.Field]:
@@ -149,8 +159,22 @@ def _settings() -> Settings:
     return load_settings()
 
 
-@functools.cache
+@contextlib.contextmanager
+def using(supervisor: Supervisor) -> Iterator[None]:
+    """Let :func:`predict` ask this process, in this thread, instead of one of its own."""
+    token = _LENT.set(supervisor)
+    try:
+        yield
+    finally:
+        _LENT.reset(token)
+
+
 def _supervisor() -> Supervisor:
+    return _LENT.get() or _own_supervisor()
+
+
+@functools.cache
+def _own_supervisor() -> Supervisor:
     """The inference process of this worker, started when it is first needed."""
     return Supervisor(_settings(), workers=_workers())
 
@@ -264,7 +288,7 @@ def _csv(results: list[dict[str, Any]]) -> io.BytesIO:
     return io.BytesIO(table.getvalue().encode())
 
 
-def _as_http(error: PlantClassificationError, arguments: dict[str, Any]) -> RequestError:
+def as_http(error: PlantClassificationError, arguments: dict[str, Any]) -> RequestError:
     """The error as HTTP, with the names that the arguments have there."""
     if error.status == web.HTTPInternalServerError.status_code:
         refusal = RequestError(

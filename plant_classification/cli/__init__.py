@@ -14,6 +14,8 @@ COMMANDS = {
     "index": ("plant_classification.cli.similar", "index"),
     "search": ("plant_classification.cli.similar", "search"),
     "embed": ("plant_classification.cli.similar", "embed"),
+    "serve": ("plant_classification.cli.serve", "serve"),
+    "keys": ("plant_classification.cli.serve", "keys"),
     "models": ("plant_classification.cli.models", "models"),
     "dataset": ("plant_classification.cli.dataset", "dataset"),
     "calibrate": ("plant_classification.cli.calibrate", "calibrate"),

@@ -55,7 +55,7 @@ def test_slurm(data: Path) -> None:
     script = (FILES / "slurm.sh").read_text("utf-8").replace("6379", str(free_port()))
     (data / "slurm.sh").write_text(script)
     subprocess.run(
-        ["bash", "slurm.sh", "photos", "--out", "answers.csv"],
+        ["/bin/bash", "slurm.sh", "photos", "--out", "answers.csv"],
         cwd=data,
         env={
             **os.environ,

@@ -1,0 +1,116 @@
+"""``serve``: the page, DEEPaaS's routes and Pl@ntNet's; ``keys``: who may ask them."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import socket
+from pathlib import Path
+
+import click
+
+from plant_classification.cli import options
+from plant_classification.settings import load_settings
+
+keys_file = click.option(
+    "--api-keys",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file of keys.",
+)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    help="Photos that are identified at once; by default as many as there are processors.",
+)
+@keys_file
+@click.option("--public", is_flag=True, help="Let everybody ask who reaches the address.")
+@click.option(
+    "--cors",
+    metavar="ORIGIN",
+    multiple=True,
+    help="A web site whose pages may ask this server, such as https://park.example; * is any.",
+)
+@options.models_dir
+def serve(
+    host: str,
+    port: int,
+    processes: int | None,
+    api_keys: Path | None,
+    public: bool,
+    cors: tuple[str, ...],
+    models_dir: Path | None,
+) -> None:
+    """Serve a page for people, and the routes of DEEPaaS and of Pl@ntNet for programs."""
+    if api_keys and public:
+        raise click.UsageError("--public lets everybody ask: leave --api-keys out, or that.")
+    if not (api_keys or public or _is_loopback(host)):
+        raise click.UsageError(
+            f"Whoever reaches {host} could ask this server. Give --api-keys FILE (make one with: "
+            "plant-classification keys add NAME --api-keys FILE), or --public if that is meant."
+        )
+    os.environ.setdefault("DEEPAAS_V2_MODEL", "plant_classification")
+    from aiohttp import web
+
+    from plant_classification.inference.engine import processors
+    from plant_classification.server.app import Options, make_app
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for name in ("aiohttp.access", "deepaas"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    settings = load_settings(models_dir=models_dir)
+    asked = Options(processes or processors(), keys=api_keys, origins=cors)
+    try:
+        web.run_app(
+            make_app(asked, settings),
+            host=host,
+            port=port,
+            print=lambda words: click.echo(words, err=True),
+            handler_cancellation=True,
+        )
+    except OSError as error:
+        raise click.ClickException(
+            f"{host}:{port} cannot be listened on: {error.strerror}"
+        ) from None
+
+
+@click.group()
+def keys() -> None:
+    """Keys for a server that not everybody may ask."""
+
+
+@keys.command()
+@click.argument("name")
+@click.option(
+    "--api-keys",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The file of keys; it holds nothing that lets anybody in.",
+)
+def add(name: str, api_keys: Path) -> None:
+    """Make a key for NAME, and print it once."""
+    from plant_classification.server.keys import add_key
+
+    try:
+        key = add_key(api_keys, name)
+    except OSError as error:
+        raise click.ClickException(f"{api_keys} cannot be written: {error.strerror}") from None
+    click.echo(key)
+    click.echo(
+        f"That is the only time it is shown. To take it back, remove the line of {name} from "
+        f"{api_keys}, and start the server anew.",
+        err=True,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        addresses = {info[4][0] for info in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(address).is_loopback for address in addresses)

@@ -1,0 +1,89 @@
+"""One application: DEEPaaS's own, and beside it the page, Pl@ntNet's routes, health and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from aiohttp import web
+from deepaas import api as deepaas_api
+from deepaas import config as deepaas_config
+from deepaas.model import v2 as deepaas_models
+from oslo_config import cfg
+
+from plant_classification.server import around, health, page, plantnet
+from plant_classification.server.keys import read_keys
+from plant_classification.server.lanes import Lanes, Predictors
+from plant_classification.server.state import PREDICTORS, SETTINGS
+from plant_classification.settings import Settings
+
+MODULE = "plant_classification"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to serve.
+
+    Attributes:
+        processes: How many photos are identified at once, each by a process of its own.
+        most_waiting: How many requests may wait for one of them.
+        keys: A file of hashed API keys; without one nobody is asked for a key.
+        origins: Web sites whose pages may ask this server (CORS); ``"*"`` is any.
+    """
+
+    processes: int
+    most_waiting: int = 64
+    keys: Path | None = None
+    origins: tuple[str, ...] = ()
+
+
+async def make_app(options: Options, settings: Settings) -> web.Application:
+    """The application; it starts its processes when it is run, and ends them when it is stopped.
+
+    Raises:
+        ArgumentError: The file of keys cannot be read.
+    """
+    keys = None if options.keys is None else read_keys(options.keys)
+    _configure_deepaas(settings)
+    app: web.Application = await deepaas_api.get_app()
+    app[SETTINGS] = settings
+    app.middlewares[:0] = around.middlewares(keys, options.origins)
+    app.cleanup_ctx.append(_processes(options, settings))
+    health.add_routes(app)
+    page.add_routes(app)
+    plantnet.add_routes(app)
+    return app
+
+
+def _processes(
+    options: Options, settings: Settings
+) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def run(app: web.Application) -> AsyncIterator[None]:
+        predictors = Predictors(settings, options.processes, options.most_waiting)
+        app[PREDICTORS] = predictors
+        wrapper = deepaas_models.MODELS[MODULE]
+        wrapper._executor = Lanes(predictors, wrapper._executor)  # noqa: SLF001
+        warming = asyncio.ensure_future(predictors.warm())
+        yield
+        warming.cancel()
+        await predictors.close()
+
+    return run
+
+
+def _configure_deepaas(settings: Settings) -> None:
+    """What ``deepaas-run`` reads from its command line.
+
+    DEEPaaS's own workers only train, so there is one; processes for photos are warmed here.
+    """
+    deepaas_config.prepare_logging()
+    cfg.CONF([], project="deepaas", default_config_files=[])
+    for name, value in {
+        "workers": 1,
+        "warm": False,
+        "model_name": MODULE,
+        "client_max_size": settings.max_total_bytes + 2**20,  # the form around the photos
+    }.items():
+        cfg.CONF.set_override(name, value)

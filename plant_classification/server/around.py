@@ -1,0 +1,191 @@
+"""What every request goes through: an id, a line in the log, a count, safe headers, a key."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import Counter, Histogram
+
+from plant_classification.server import plantnet
+from plant_classification.server.keys import Key, owner_of
+
+LOG = logging.getLogger("plant_classification.server")
+REQUEST_ID = "X-Request-ID"
+OPEN = ("/healthz", "/readyz", "/static/", "/page/static/")
+"""Paths that need no key: they tell nothing of anyone's photos or models."""
+
+SAFE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self' blob: data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+SWAGGER = ("/api", "/static/swagger")
+"""Paths of DEEPaaS's Swagger page, which has its scripts and styles inside itself."""
+
+REQUESTS = Counter(
+    "plant_classification_requests", "Requests that were answered", ["method", "route", "status"]
+)
+SECONDS = Histogram("plant_classification_seconds", "Seconds from request to answer", ["route"])
+
+
+def middlewares(keys: tuple[Key, ...] | None, origins: tuple[str, ...]) -> list[Middleware]:
+    """Those of the application, outermost first.
+
+    Args:
+        keys: Who may ask; None for everybody.
+        origins: Web sites whose pages may ask; ``"*"`` is any.
+    """
+    found: list[Middleware] = [_told, _safe]
+    if origins:
+        found.append(_shared(origins))
+    found.append(_worded)
+    if keys is not None:
+        found.append(_keyed(keys))
+    return [web.middleware(one) for one in found]
+
+
+async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Name the request, and tell the log and the metrics what came of it: never what was sent."""
+    start = time.perf_counter()
+    name = request["id"] = uuid.uuid4().hex
+    status = 499  # as nginx calls it when the client has left
+    try:
+        response = await handler(request)
+        status = response.status
+        response.headers[REQUEST_ID] = name
+        return response
+    except web.HTTPException as error:
+        status = error.status
+        error.headers[REQUEST_ID] = name
+        raise
+    except Exception:
+        status = 500
+        raise
+    finally:
+        seconds = time.perf_counter() - start
+        route = _route(request)
+        REQUESTS.labels(request.method, route, status).inc()
+        SECONDS.labels(route).observe(seconds)
+        line = {
+            "request": name,
+            "method": request.method,
+            "path": request.path[:200],
+            "status": status,
+            "seconds": round(seconds, 4),
+            "bytes": request.content_length,
+            "key": request.get("key"),
+        }
+        LOG.info("%s", json.dumps(line))
+
+
+def _route(request: web.Request) -> str:
+    """The pattern that the path fits, so that the metrics have a bounded number of names."""
+    resource = request.match_info.route.resource
+    return "none" if resource is None else resource.canonical
+
+
+async def _safe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    headers = dict(SAFE_HEADERS)
+    if request.path.startswith(SWAGGER):
+        headers["Content-Security-Policy"] = (
+            "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' "
+            "'unsafe-inline'; img-src 'self' data: https:; frame-ancestors 'none'"
+        )
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        error.headers.update(headers)
+        raise
+    if not response.prepared:
+        response.headers.update(headers)
+    return response
+
+
+def _shared(origins: tuple[str, ...]) -> Middleware:
+    """Let pages of other sites ask."""
+
+    async def share(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get(hdrs.ORIGIN, "")
+        is_welcome = bool(origin) and ("*" in origins or origin in origins)
+        headers = (
+            {
+                hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
+                hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST",
+                hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Accept, Authorization, Content-Type",
+                hdrs.VARY: hdrs.ORIGIN,
+            }
+            if is_welcome
+            else {}
+        )
+        if is_welcome and request.method == hdrs.METH_OPTIONS:
+            return web.Response(status=204, headers=headers)
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            error.headers.update(headers)
+            raise
+        response.headers.update(headers)
+        return response
+
+    return share
+
+
+async def _worded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Put what aiohttp says of a request that fits nothing in the form of all other errors."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400 or error.content_type == "application/json":
+            raise
+        return refusal(request, error.status, f"{error.reason}.")
+    except Exception:
+        LOG.exception("request %s failed", request["id"])
+        return refusal(
+            request, 500, "The server made an error; whoever runs it finds more in its log."
+        )
+
+
+def refusal(request: web.Request, status: int, message: str) -> web.Response:
+    """An error in the form that the routes of this path have."""
+    if plantnet.is_mine(request.path):
+        return plantnet.refusal(status, message)
+    body = {"status": "error", "message": message, "errors": {}, "request_id": request["id"]}
+    return web.json_response(body, status=status)
+
+
+def _keyed(keys: tuple[Key, ...]) -> Middleware:
+    """Ask for a key where something could be learned or used up."""
+
+    async def ask(request: web.Request, handler: Handler) -> web.StreamResponse:
+        is_page = request.path == "/" and request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
+        if is_page or request.path.startswith(OPEN):
+            return await handler(request)
+        owner = owner_of(_key(request), keys)
+        if owner is None:
+            response = refusal(
+                request,
+                web.HTTPUnauthorized.status_code,
+                "This server wants an API key: send it as 'Authorization: Bearer KEY', or as "
+                "'api-key=KEY' in the address.",
+            )
+            response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
+            return response
+        request["key"] = owner
+        return await handler(request)
+
+    return ask
+
+
+def _key(request: web.Request) -> str:
+    kind, _, value = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    return value.strip() if kind.lower() == "bearer" else request.query.get("api-key", "")

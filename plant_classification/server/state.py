@@ -1,0 +1,11 @@
+"""What the routes of the server share, kept in the application."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from plant_classification.server.lanes import Predictors
+from plant_classification.settings import Settings
+
+SETTINGS = web.AppKey("settings", Settings)
+PREDICTORS = web.AppKey("predictors", Predictors)
