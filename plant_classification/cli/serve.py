@@ -13,12 +13,6 @@ import click
 from plant_classification.cli import options
 from plant_classification.settings import load_settings
 
-keys_file = click.option(
-    "--api-keys",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="The file of keys.",
-)
-
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
@@ -28,7 +22,18 @@ keys_file = click.option(
     type=click.IntRange(1),
     help="Photos that are identified at once; by default as many as there are processors.",
 )
-@keys_file
+@click.option(
+    "--most-waiting",
+    default=64,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Requests that may wait for one of them; further ones are told to come again.",
+)
+@click.option(
+    "--api-keys",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file of keys (plant-classification keys add): whoever asks must have one.",
+)
 @click.option("--public", is_flag=True, help="Let everybody ask who reaches the address.")
 @click.option(
     "--cors",
@@ -41,6 +46,7 @@ def serve(
     host: str,
     port: int,
     processes: int | None,
+    most_waiting: int,
     api_keys: Path | None,
     public: bool,
     cors: tuple[str, ...],
@@ -64,7 +70,7 @@ def serve(
     for name in ("aiohttp.access", "deepaas"):
         logging.getLogger(name).setLevel(logging.WARNING)
     settings = load_settings(models_dir=models_dir)
-    asked = Options(processes or processors(), keys=api_keys, origins=cors)
+    asked = Options(processes or processors(), most_waiting, api_keys, cors)
     try:
         web.run_app(
             make_app(asked, settings),

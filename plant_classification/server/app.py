@@ -17,6 +17,7 @@ from plant_classification.server import around, health, page, plantnet
 from plant_classification.server.keys import read_keys
 from plant_classification.server.lanes import Lanes, Predictors
 from plant_classification.server.state import PREDICTORS, SETTINGS
+from plant_classification.server.trainings import remember
 from plant_classification.settings import Settings
 
 MODULE = "plant_classification"
@@ -34,7 +35,7 @@ class Options:
     """
 
     processes: int
-    most_waiting: int = 64
+    most_waiting: int
     keys: Path | None = None
     origins: tuple[str, ...] = ()
 
@@ -65,6 +66,7 @@ def _processes(
         app[PREDICTORS] = predictors
         wrapper = deepaas_models.MODELS[MODULE]
         wrapper._executor = Lanes(predictors, wrapper._executor)  # noqa: SLF001
+        remember(app, settings.trainings_dir)
         warming = asyncio.ensure_future(predictors.warm())
         yield
         warming.cancel()

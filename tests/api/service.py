@@ -1,4 +1,4 @@
-"""A real ``deepaas-run`` with its own home, temporary folder and models folder."""
+"""A real ``deepaas-run`` or ``serve`` with its own home, temporary folder and models folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ class Service:
     """A server under test.
 
     Attributes:
-        pid: Of ``deepaas-run``.
+        pid: Of the server.
         root: Its address, without a slash at the end.
         folder: Holds its home, temporary and models folders, and its log.
     """
@@ -72,11 +72,11 @@ class Service:
         return (self.folder / "log").read_text("utf-8", "replace")
 
     def inference_processes(self) -> list[int]:
-        """The children of the workers that hold a model."""
+        """The children of the server, or of its workers, that hold a model."""
+        workers = children(self.pid)
         return [
             child
-            for worker in children(self.pid)
-            for child in children(worker)
+            for child in [*workers, *(child for worker in workers for child in children(worker))]
             if b"plant_classification.inference" in Path(f"/proc/{child}/cmdline").read_bytes()
         ]
 
@@ -99,15 +99,28 @@ def environment(folder: Path, **settings: object) -> dict[str, str]:
     return kept | own | chosen
 
 
-@contextmanager
-def running(folder: Path, *options: str, **settings: object) -> Iterator[Service]:
+def running(folder: Path, *options: str, **settings: object) -> AbstractContextManager[Service]:
     """Start ``deepaas-run`` with no option but these, wait until it serves, end it and its kin."""
+    command = (COMMANDS / "deepaas-run", *options, "--listen-port")
+    return _running(folder, command, "/v2/models/", settings)
+
+
+def serving_all(folder: Path, *options: str, **settings: object) -> AbstractContextManager[Service]:
+    """The same of ``plant-classification serve``."""
+    command = (COMMANDS / "plant-classification", "serve", *options, "--port")
+    return _running(folder, command, "/readyz", settings)
+
+
+@contextmanager
+def _running(
+    folder: Path, command: tuple[Path | str, ...], path: str, settings: dict[str, object]
+) -> Iterator[Service]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     variables = environment(folder, **settings)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [COMMANDS / "deepaas-run", "--listen-port", str(port), *options],
+            [*command, str(port)],
             stdout=log,
             stderr=subprocess.STDOUT,
             env=variables,
@@ -118,12 +131,12 @@ def running(folder: Path, *options: str, **settings: object) -> Iterator[Service
     def serves() -> bool:
         assert process.poll() is None, service.log()
         try:
-            return requests.get(f"{service.root}/v2/models/", timeout=60).ok
+            return requests.get(service.root + path, timeout=60).ok
         except requests.ConnectionError:
             return False
 
     try:
-        wait_until(serves, "deepaas-run serves", 300)
+        wait_until(serves, "the server serves", 300)
         yield service
     finally:
         kin = [*children(process.pid), *service.inference_processes()] if alive(process.pid) else []

@@ -1,0 +1,262 @@
+"""``plant-classification serve``: a real server, killed, flooded, asked wrongly and stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from api.service import MODULE, Service, serving_all
+from api.test_bad_requests import refused
+from api.web import Web, serving
+from click.testing import CliRunner
+from drawn_plants import draw_plants
+from processes import all_gone, wait_until
+
+from plant_classification import Answer
+from plant_classification.cli import cli
+
+pytestmark = pytest.mark.xdist_group("serve")
+
+PROCESSES = 2
+
+
+@pytest.fixture(scope="module")
+def web(flower: Path) -> Iterator[Web]:
+    with serving(flower.read_bytes()) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, web: Web) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("serve")
+    options = ("--processes", str(PROCESSES))
+    with serving_all(folder, *options, url_private_hosts=web.host, url_seconds=30) as service:
+        yield service
+        assert service.temporary_files() == []
+
+
+def test_it_says_what_the_classifier_says(service: Service, flower: Path, named: Answer) -> None:
+    answer = service.post(flower).json()
+    assert answer["labels"] == [candidate.label.name for candidate in named.candidates]
+    assert answer["probabilities"][0] == pytest.approx(named.candidates[0].probability, abs=1e-4)
+
+
+def test_deepaas_is_there_whole(service: Service) -> None:
+    assert MODULE in service.get("/v2/models/").text
+    assert service.get("/swagger.json").ok
+    assert service.get("/api").ok
+    assert service.get("/").json()["versions"]
+
+
+def test_process_and_model_are_told_apart(service: Service) -> None:
+    assert service.get("/healthz").status_code == 200
+    assert service.get("/readyz").status_code == 200
+
+
+def test_every_answer_has_safe_headers_and_an_id_that_the_log_has(service: Service) -> None:
+    for path in ("/healthz", "/nowhere"):
+        response = service.get(path)
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        assert response.headers["X-Request-ID"] in service.log()
+        assert "Access-Control-Allow-Origin" not in response.headers
+
+
+def test_what_is_not_there_is_told_in_the_form_of_all_errors(service: Service) -> None:
+    refused(service.get("/nowhere"), 404)
+    refused(requests.delete(service.address, timeout=60), 405)
+
+
+def test_the_log_tells_nothing_of_what_was_sent(service: Service, flower: Path) -> None:
+    service.post(flower, region="a secret place")
+    lines = [line for line in service.log().splitlines() if '"POST"' in line]
+    told = json.loads(lines[-1][lines[-1].index("{") :])
+    assert told["status"] == 422
+    assert "secret" not in service.log()
+
+
+def test_metrics_count_by_route(service: Service, flower: Path) -> None:
+    service.post(flower)
+    service.get("/a/path/that/nobody/knows")
+    metrics = service.get("/metrics").text
+    assert f'route="/v2/models/{MODULE}/predict/",status="200"' in metrics
+    assert "nobody" not in metrics
+
+
+def test_a_killed_process_costs_its_request_alone_and_is_replaced_warm(
+    service: Service, web: Web, flower: Path
+) -> None:
+    web.asked.clear()
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(service.post, urls=f"{web.root}/silent")
+        assert web.asked.wait(60)
+        for child in service.inference_processes():
+            os.kill(child, signal.SIGKILL)
+        response = pending.result(60)
+    assert "died" in refused(response, 503)
+    assert int(response.headers["Retry-After"]) > 0
+    with ThreadPoolExecutor(2 * PROCESSES) as pool:
+        for response in pool.map(service.post, [flower] * 4 * PROCESSES):
+            assert response.status_code == 200
+    assert len(service.inference_processes()) == PROCESSES
+
+
+def test_photos_are_read_side_by_side(service: Service, web: Web, flower: Path) -> None:
+    web.asked.clear()
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(service.post, urls=f"{web.root}/silent")
+        assert web.asked.wait(60)
+        assert service.post(flower).status_code == 200
+        assert not pending.done()
+        for child in service.inference_processes():
+            os.kill(child, signal.SIGKILL)
+        pending.result(60)
+    wait_until(lambda: service.get("/readyz").ok, "it is ready again")
+
+
+def test_too_many_waiting_are_refused_and_who_leaves_makes_room(
+    tmp_path: Path, web: Web, flower: Path
+) -> None:
+    limits = {"url_seconds": 600, "deadline_seconds": 12}
+    options = ("--processes", "1", "--most-waiting", "1")
+    with (
+        serving_all(tmp_path, *options, url_private_hosts=web.host, **limits) as service,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        web.asked.clear()
+        slow = pool.submit(service.post, urls=f"{web.root}/silent")
+        assert web.asked.wait(60)
+        leaving = waiting_client(service, flower)
+        wait_until(lambda: is_full(service, flower), "one waits")
+        response = service.post(flower)
+        assert "waiting" in refused(response, 503)
+        assert int(response.headers["Retry-After"]) > 0
+        leaving.close()
+        wait_until(lambda: not is_full(service, flower), "its place is free")
+        assert "12 seconds" in refused(slow.result(60), 504)
+        assert service.post(flower).status_code == 200
+        wait_until(lambda: service.temporary_files() == [], "no upload is left")
+
+
+def waiting_client(service: Service, photo: Path) -> socket.socket:
+    """Send a photo, and wait for nothing."""
+    request = requests.Request("POST", service.address, files={"data": photo.read_bytes()})
+    prepared = request.prepare()
+    assert isinstance(prepared.body, bytes)
+    host, port = service.root.removeprefix("http://").split(":")
+    opened = socket.create_connection((host, int(port)))
+    head = f"POST {prepared.path_url} HTTP/1.1\r\nHost: {host}\r\n" + "".join(
+        f"{name}: {value}\r\n" for name, value in prepared.headers.items()
+    )
+    opened.sendall(head.encode() + b"\r\n" + prepared.body)
+    return opened
+
+
+def is_full(service: Service, photo: Path) -> bool:
+    try:
+        response = requests.post(service.address, files={"data": photo.read_bytes()}, timeout=0.5)
+    except requests.Timeout:
+        return False
+    return response.status_code == 503
+
+
+def test_a_body_over_the_limit_is_refused_before_all_of_it_came(tmp_path: Path) -> None:
+    with serving_all(tmp_path, "--processes", "1", max_total_bytes=3_000_000) as service:
+        host, port = service.root.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), 60) as opened:
+            opened.sendall(
+                f"POST /v2/models/{MODULE}/predict/ HTTP/1.1\r\nHost: {host}\r\n"
+                "Content-Type: multipart/form-data; boundary=x\r\n"
+                "Content-Length: 200000000\r\n\r\n"
+                '--x\r\nContent-Disposition: form-data; name="data"; filename="a"\r\n\r\n'.encode()
+            )
+            opened.sendall(bytes(5_000_000))
+            assert opened.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_sigterm_finishes_what_runs(tmp_path: Path, web: Web) -> None:
+    options = ("--processes", "1")
+    with serving_all(tmp_path, *options, url_private_hosts=web.host, url_seconds=5) as service:
+        kin = service.inference_processes()
+        web.asked.clear()
+        with ThreadPoolExecutor(1) as pool:
+            pending = pool.submit(service.post, urls=f"{web.root}/silent")
+            assert web.asked.wait(60)
+            os.kill(service.pid, signal.SIGTERM)
+            refused(pending.result(60), 504, "urls")
+        wait_until(all_gone([service.pid, *kin]), "it has ended")
+
+
+def test_keys_are_asked_for_and_the_page_and_health_are_not(tmp_path: Path, flower: Path) -> None:
+    file = tmp_path / "keys"
+    made = CliRunner().invoke(cli, ["keys", "add", "park", "--api-keys", str(file)])
+    key = made.stdout.strip()
+    with serving_all(tmp_path, "--processes", "1", "--api-keys", str(file)) as service:
+        response = service.post(flower)
+        assert "API key" in refused(response, 401)
+        assert response.headers["WWW-Authenticate"] == "Bearer"
+        refused(service.get("/metrics"), 401)
+        refused(service.get("/v2/models/"), 401)
+        assert service.get("/healthz").ok
+        assert requests.get(service.root, headers={"Accept": "text/html"}, timeout=60).ok
+        bearer = {"Authorization": f"Bearer {key}"}
+        photos = {"data": flower.read_bytes()}
+        for options in ({"headers": bearer}, {"params": {"api-key": key}}):
+            posted: Any = requests.post(service.address, files=photos, timeout=60, **options)
+            assert posted.status_code == 200
+        refused(service.post(flower, **{"api-key": key[:-1]}), 401)
+        assert key not in service.log()
+        assert '"key": "park"' in service.log()
+
+
+def test_pages_of_other_sites_may_ask_where_they_are_welcome(tmp_path: Path) -> None:
+    welcome = "https://park.example"
+    with serving_all(tmp_path, "--processes", "1", "--cors", welcome) as service:
+        for origin, allowed in ((welcome, welcome), ("https://other.example", None)):
+            headers = {"Origin": origin}
+            for response in (
+                requests.get(f"{service.root}/v2/models/", headers=headers, timeout=60),
+                requests.get(f"{service.root}/nowhere", headers=headers, timeout=60),
+                requests.options(service.address, headers=headers, timeout=60),
+            ):
+                assert response.headers.get("Access-Control-Allow-Origin") == allowed
+
+
+@pytest.mark.slow
+def test_trainings_are_remembered_over_a_restart(tmp_path: Path) -> None:
+    draw_plants(tmp_path / "data" / "plants")
+    folders = {"data_dir": tmp_path / "data", "trainings_dir": tmp_path / "trainings"}
+    fast = {"base_directory": "plants", "mode": "fast", "init": "starter", "name": "first"}
+
+    def trainings(service: Service) -> dict[str, dict[str, Any]]:
+        listed = service.get(f"/v2/models/{MODULE}/train/").json()
+        return {one["uuid"]: one for one in listed}
+
+    with serving_all(tmp_path, "--processes", "1", **folders) as service:
+        address = f"{service.root}/v2/models/{MODULE}/train/"
+        first = requests.post(address, params=fast, timeout=60).json()["uuid"]
+        wait_until(lambda: trainings(service)[first]["status"] != "running", "it ends", 300)
+        done = trainings(service)[first]
+        assert done["status"] == "done", done
+        second = requests.post(address, params={**fast, "name": "second"}, timeout=60)
+        stopped = second.json()["uuid"]
+        time.sleep(1)
+        os.kill(service.pid, signal.SIGKILL)
+        wait_until(all_gone([service.pid]), "it is gone")
+    with serving_all(tmp_path, "--processes", "1", **folders) as service:
+        kept = trainings(service)
+        assert kept[first] == done
+        assert kept[stopped]["status"] == "error"
+        assert "was stopped while it trained" in kept[stopped]["message"]
+        address = f"{service.root}/v2/models/{MODULE}/train/"
+        requests.delete(address + stopped, timeout=60)
+        assert set(trainings(service)) == {first}
