@@ -97,13 +97,10 @@ def write_xception(folder: Path) -> Path:
     ).path
 
 
-def measure(model: Path, folder: Path, work: Path, rounds: int) -> Measured:
-    """Run over a folder, and take network and decoding alone; in a process of its own."""
-    settings = load_settings()
-    classifier = Classifier.load(model, settings=settings, for_many=True)
-    rule = classifier.folder.preprocessing
+def bare(classifier: Classifier, paths: list[Path]) -> Callable[[], tuple[float, float]]:
+    """What measures the network alone and decoding alone, in photos a second."""
+    rule, settings = classifier.folder.preprocessing, load_settings()
     engine = Engine(classifier.folder.file(NETWORK), rule, classifier.precision, for_many=True)
-    paths = sorted(folder.iterdir())
 
     def decoded(path: Path) -> Any:
         return rule.apply(photos.read(path, settings, shorter_side=rule.shorter_side()).pixels)[0]
@@ -112,6 +109,18 @@ def measure(model: Path, folder: Path, work: Path, rounds: int) -> Measured:
         start = time.perf_counter()
         collections.deque(in_order(make, things, processors() + 1, AHEAD), 0)
         return len(things) / (time.perf_counter() - start)
+
+    pixels = [decoded(path) for path in paths[:64]]
+    shown = (pixels * len(paths))[: min(len(paths), 500)]
+    return lambda: (rate(engine.brief, shown), rate(decoded, paths[:500]))
+
+
+def measure(model: Path, folder: Path, work: Path, rounds: int) -> Measured:
+    """Run over a folder, and take network and decoding alone; in a process of its own."""
+    settings = load_settings()
+    classifier = Classifier.load(model, settings=settings, for_many=True)
+    paths = sorted(folder.iterdir())
+    measure_alone = bare(classifier, paths)
 
     def run_once(number: int) -> float:
         out = work / f"{model.name}-{folder.name}-{number}.csv"
@@ -124,15 +133,9 @@ def measure(model: Path, folder: Path, work: Path, rounds: int) -> Measured:
 
     rates = [run_once(number) for number in range(rounds)]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    pixels = [decoded(path) for path in paths[:64]]
     alone = []
     for number in range(rounds, rounds + ROUNDS):
-        alone.append(
-            (
-                rate(engine.brief, (pixels * len(paths))[: min(len(paths), 500)]),
-                rate(decoded, paths[:500]),
-            )
-        )
+        alone.append(measure_alone())
         if rounds > 1:
             rates.append(run_once(number))
     network, decoding = (statistics.median(column) for column in zip(*alone, strict=True))
