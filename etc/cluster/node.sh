@@ -9,14 +9,22 @@ shift 3
 export RAY_USAGE_STATS_ENABLED=0
 
 if [ "$number" -gt 0 ]; then
-  waited=0
-  while [ "$waited" -lt 60 ]; do
-    if ray health-check --address "$head" > /dev/null 2>&1; then
-      waited=0
-      ray start --address="$head" --block > /dev/null || true
+  # Not "ray start --block" alone: it may stay when the rest of its node has ended.
+  trap '[ -z "$node" ] || kill -9 "$node"; ray stop --force > /dev/null' EXIT
+  trap 'exit 143' TERM
+  node='' silent=0
+  while [ "$silent" -lt 300 ]; do
+    if ! ray health-check --address "$head" > /dev/null 2>&1; then
+      pause=5 silent=$((silent + 5))
+    else
+      pause=30 silent=0
+      if [ -z "$node" ] || ! kill -0 "$node" 2> /dev/null; then
+        ray start --address="$head" --block > /dev/null &
+        node=$!
+      fi
     fi
-    waited=$((waited + 1))
-    sleep 5
+    sleep "$pause" &
+    wait $!
   done
   exit 0
 fi

@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import os
 import socket
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -59,6 +60,10 @@ def serve(
         raise click.UsageError(
             f"Whoever reaches {host} could ask this server. Give --api-keys FILE (make one with: "
             "plant-classification keys add NAME --api-keys FILE), or --public if that is meant."
+        )
+    if not find_spec("prometheus_client"):
+        raise click.UsageError(
+            "serve needs prometheus_client: pip install 'plant-classification[serve]'."
         )
     os.environ.setdefault("DEEPAAS_V2_MODEL", "plant_classification")
     from aiohttp import web

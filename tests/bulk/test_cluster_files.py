@@ -25,7 +25,7 @@ while [[ $1 == --* ]]; do shift; done
 export SLURM_NTASKS=2
 SLURM_PROCID=1 "$@" & other=$!
 SLURM_PROCID=0 "$@"; status=$?
-pkill -P $other; kill $other; wait $other
+kill $other; wait $other
 exit $status
 """
 SCONTROL = """#!/bin/sh

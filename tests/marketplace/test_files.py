@@ -157,7 +157,7 @@ def test_serving_comes_last_and_knows_no_training() -> None:
         name: [words for kind, words in stage.instructions if "install.sh" in words]
         for name, stage in stages.items()
     }
-    assert installed["serving"] == ["sh docker/install.sh"]
+    assert installed["serving"] == ["sh docker/install.sh serve"]
     assert installed["training"][-1].endswith("docker/install.sh train")
 
 
