@@ -69,6 +69,11 @@ def find(
         ArgumentError: A pattern that fits nothing, or a grouping that the place has no means for.
         DatasetError: A table or archive that cannot be read, with its line.
     """
+    if grouping.column and not any(Path(place).suffix.lower() in TABLES for place in places):
+        raise ArgumentError(
+            f"There is no column {grouping.column!r} to find photos in: only tables have columns.",
+            field="column",
+        )
     groups: dict[str, list[str]] = {}
     for place in places:
         for found in _of_place(place, grouping, lines):

@@ -76,6 +76,11 @@ def test_what_is_not_there_is_told_before_anything_is_done(park: Path) -> None:
         check_places([str(park), str(park.parent / "prak")])
 
 
+def test_a_column_of_photos_is_for_tables(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="no column 'plant' to find photos in"):
+        list(find([str(tmp_path)], Grouping(column="plant")))
+
+
 def test_only_a_table_has_columns_to_group_by(park: Path) -> None:
     with pytest.raises(ArgumentError, match="no column 'plant' to group photos by"):
         names(park, by="plant")
