@@ -22,6 +22,7 @@ from plant_classification.settings import load_settings
 from plant_classification.taxonomy import Label, Rank, ranks_of
 from plant_classification.trust import TrustRules, fit_trust, plausible_sets, probabilities
 from plant_classification.trust.rejection import REJECTED, fit_rejection, likeness
+from plant_classification.trust.safe_answer import first_rank, tops_of_unknown
 
 HALVES = 10
 NO_RANK = -1
@@ -126,20 +127,12 @@ def safe_answers(
     seen: Seen, rules: TrustRules, ranks: tuple[Rank, ...], confidence: float
 ) -> Given:
     """What is said of photos at a confidence; those that are rejected get no answer."""
-    thresholds = _taught(rules.safe).at(confidence)
-    shares = probabilities(seen.logits, rules.temperature)
-    given = np.full(len(shares), NO_RANK)
-    right = np.zeros(len(shares), np.bool_)
-    open_ = ~rejected(seen, rules)
-    for place, (rank, threshold) in enumerate(zip(ranks, thresholds, strict=True)):
-        sums = rank.sum(shares)
-        answered = open_ & (sums.max(axis=1) >= threshold)
-        first = [rank.taxa[index] for index in sums.argmax(axis=1)]
-        is_right = [name == taxa[place] for name, taxa in zip(first, seen.taxa, strict=True)]
-        given[answered] = place
-        right[answered] = np.array(is_right)[answered]
-        open_ &= ~answered
-    return Given(given, right)
+    rule = _taught(rules.safe)
+    tops = tops_of_unknown(seen.logits, rules.temperature, seen.taxa, ranks)
+    is_given, rank = first_rank(rule.scores(tops.shares, tops.largest), rule.at(confidence))
+    is_given &= ~rejected(seen, rules)
+    right = np.take_along_axis(tops.right, rank[:, np.newaxis], axis=1)[:, 0]
+    return Given(np.where(is_given, rank, NO_RANK), right & is_given)
 
 
 def rejected(seen: Seen, rules: TrustRules) -> NDArray[np.bool_]:

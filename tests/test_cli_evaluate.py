@@ -16,6 +16,7 @@ from tiny_network import write_tiny_model
 from plant_classification import Classifier
 from plant_classification.cli import cli
 from plant_classification.trust import PlausibleRule, TrustRules
+from plant_classification.trust.correctness import Correctness
 from plant_classification.trust.safe_answer import SafeRule
 
 Run = Callable[..., Result]
@@ -136,7 +137,8 @@ def test_plausible_sets_are_judged_where_the_model_has_them(
 def test_safe_answers_are_judged_at_what_the_model_promises(
     run: Run, models: Path, table: Path
 ) -> None:
-    rule = SafeRule((0.8, 0.9), ((0.0, 0.0, 0.0), (2.0, 2.0, 0.0)))
+    unsure, sure = Correctness(0.0, 0.0, 0.0), Correctness(50.0, 0.0, 0.0)
+    rule = SafeRule((unsure, unsure, sure), (0.8, 0.9), (0.0, 0.9))
     write_tiny_model(models / "safe", seed=1, trust=TrustRules(safe=rule))
     found = as_json(run(table, "--model", "safe", "--json"))
     assert set(found["safe"]) == {"0.8", "0.9"}

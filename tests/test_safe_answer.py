@@ -1,4 +1,4 @@
-"""The promise of the safe answer: thresholds by rank that keep it, found on held-back photos."""
+"""The promise of the safe answer: a threshold that keeps it, found on held-back photos."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.stats import beta
+from sklearn.linear_model import LogisticRegression
 
 from plant_classification.taxonomy import label_of, ranks_of
 from plant_classification.trust import choose_safe_answer, probabilities
+from plant_classification.trust.correctness import Correctness, fit_correctness
 from plant_classification.trust.risk import largest_risk
-from plant_classification.trust.safe_answer import NEVER, RankTops, SafeRule, fit_safe, rank_tops
+from plant_classification.trust.safe_answer import (
+    RankTops,
+    SafeRule,
+    fit_safe,
+    rank_tops,
+    tops_of_unknown,
+)
 
 EACH = 3
 """Species in each genus."""
@@ -63,9 +71,10 @@ def answers(rule: SafeRule | None, confidence: float, seed: int) -> tuple[float,
     """Of fresh photos the share that gets an answer, and of these the share that is right."""
     logits, truth = photos(3000, seed)
     given = right = 0
-    for shares, label in zip(probabilities(logits), truth, strict=True):
+    shown = zip(probabilities(logits), logits.max(axis=1), truth, strict=True)
+    for shares, largest, label in shown:
         sums = [(rank.name, rank.taxa, rank.sum(shares)) for rank in RANKS]
-        answer = choose_safe_answer(sums, confidence, rule)
+        answer = choose_safe_answer(sums, confidence, rule, largest)
         if answer.name is not None:
             given += 1
             right += getattr(LABELS[label], str(answer.rank)) == answer.name
@@ -82,27 +91,90 @@ def test_of_the_answers_at_least_the_promised_share_is_right(confidence: float) 
         assert given > 0.5
 
 
-def test_more_confidence_never_gives_more_species() -> None:
+def test_the_promise_is_not_kept_by_giving_next_to_nothing() -> None:
+    given, right = answers(rule_of(800, 4), 0.95, 104)
+    assert given > 0.75
+    assert right < 0.995
+
+
+def test_more_confidence_never_gives_more_answers() -> None:
     rule = rule_of(1500, 5)
-    species = [row[0] for row in rule.thresholds]
-    assert species == sorted(species)
+    assert list(rule.thresholds) == sorted(rule.thresholds)
     assert rule.confidences[-1] >= 0.95
 
 
-def test_what_so_few_photos_cannot_promise_needs_the_probability_itself() -> None:
+def test_what_so_few_photos_cannot_promise_must_be_as_sure_as_was_asked() -> None:
     rule = rule_of(60, 6)
     assert not rule.promises(0.99)
-    assert min(rule.at(0.99)) >= 0.99
-    assert rule.at(0.999)[0] >= rule.at(0.99)[0]
+    assert rule.at(0.99) >= 0.99
+    assert rule.at(0.999) >= rule.at(0.99)
 
 
 def test_a_rank_that_is_never_right_is_never_given() -> None:
     shares = np.random.default_rng(7).uniform(size=(500, 3))
     right = np.tile([True, False, True], (500, 1))
-    tops = RankTops(shares, right)
+    tops = RankTops(shares, right, shares[:, 0])
     rule = fit_safe(tops, tops)
-    assert all(species == 0 for species, _, _ in rule.thresholds[:3])
-    assert all(genus == NEVER for _, genus, _ in rule.thresholds)
+    assert rule.confidences
+    assert (rule.scores(shares, shares[:, 0])[:, 1] < 1e-9).all()
+
+
+def test_photos_that_a_network_shows_to_be_unknown_get_fewer_species() -> None:
+    """Their probabilities are those of others, their largest logits are small."""
+    logits, truth = photos(1500, 10)
+    known = rank_tops(logits, 1.0, truth, RANKS)
+    taxa = [("Other plant", "Other", "Others")] * len(truth)
+    unknown = tops_of_unknown(logits - 8, 1.0, taxa, RANKS)
+    rule = fit_safe(known, unknown)
+    threshold = rule.at(0.95)
+    assert (rule.scores(known.shares, known.largest)[:, 0] >= threshold).mean() > 0.5
+    assert (rule.scores(unknown.shares, unknown.largest)[:, 0] >= threshold).mean() < 0.05
+
+
+def test_unknown_plants_may_be_right_by_genus_and_family() -> None:
+    labels = [label_of("Rosa canina", "Rosaceae"), label_of("Viola odorata", "Violaceae")]
+    logits = np.array([[5.0, 0.0], [5.0, 0.0], [0.0, 5.0]])
+    taxa = [
+        ("Rosa rubiginosa", "Rosa", "Rosaceae"),
+        (None, "Rubus", "Rosaceae"),
+        ("Bellis perennis", "Bellis", "Asteraceae"),
+    ]
+    tops = tops_of_unknown(logits, 2.0, taxa, ranks_of(labels))
+    assert tops.right.tolist() == [
+        [False, True, True],
+        [False, False, True],
+        [False, False, False],
+    ]
+    assert tops.largest.tolist() == [2.5, 2.5, 2.5]
+
+
+def test_correctness_is_the_logistic_regression_that_others_find() -> None:
+    random = np.random.default_rng(11)
+    share, largest = random.uniform(0.05, 0.99, 2000), random.normal(8, 2, 2000)
+    odds = -3 + 0.8 * np.log(share / (1 - share)) + 0.4 * largest
+    right = random.uniform(size=2000) < 1 / (1 + np.exp(-odds))
+    weights = random.uniform(0.5, 2, 2000)
+    found = fit_correctness(share, largest, right, weights)
+    columns = np.column_stack([np.log(share / (1 - share)), largest])
+    expected = LogisticRegression(C=1e6).fit(columns, right, sample_weight=weights)
+    assert found.bias == pytest.approx(expected.intercept_[0], abs=0.05)
+    assert [found.of_odds, found.of_logit] == pytest.approx(expected.coef_[0], abs=0.01)
+
+
+def test_more_probable_is_never_less_sure() -> None:
+    random = np.random.default_rng(12)
+    share = random.uniform(size=300)
+    right = random.uniform(size=300) > share
+    found = fit_correctness(share, -share, right, np.ones(300))
+    assert found.of_odds >= 0
+    assert found.of_logit >= 0
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_photos_of_one_outcome_give_a_finite_rule(is_right: bool) -> None:
+    share = np.linspace(0.1, 1, 50)
+    found = fit_correctness(share, share, np.full(50, is_right), np.ones(50))
+    assert (found(share, share) > 0.5).all() == is_right
 
 
 def test_a_struck_out_label_is_never_right_as_a_species_but_may_be_as_a_genus() -> None:
@@ -128,13 +200,22 @@ def test_a_rule_survives_json() -> None:
     ("confidences", "thresholds"),
     [
         ((0.9,), ()),
-        ((0.9, 0.8), ((0, 0, 0), (0, 0, 0))),
-        ((1.0,), ((0, 0, 0),)),
-        ((0.9,), ((-1, 0, 0),)),
+        ((0.9, 0.8), (0.0, 0.0)),
+        ((0.8, 0.9), (0.5, 0.4)),
+        ((1.0,), (0.0,)),
+        ((0.9,), (-1.0,)),
+        ((0.9,), (float("nan"),)),
     ],
 )
 def test_what_cannot_be_a_rule_is_refused(
-    confidences: tuple[float, ...], thresholds: tuple[tuple[float, float, float], ...]
+    confidences: tuple[float, ...], thresholds: tuple[float, ...]
 ) -> None:
+    sure = Correctness(0.0, 1.0, 0.0)
     with pytest.raises(ValueError, match="safe answers need ascending confidences"):
-        SafeRule(confidences, thresholds)
+        SafeRule((sure, sure, sure), confidences, thresholds)
+
+
+@pytest.mark.parametrize("values", [(float("nan"), 1, 0), (0, -1, 0), (0, 1, float("inf"))])
+def test_weights_that_cannot_be_are_refused(values: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="cannot be judged by the weights"):
+        Correctness(*values)

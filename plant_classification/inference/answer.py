@@ -155,6 +155,23 @@ class Answer:
         }
 
 
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What photos say beside the probabilities of the labels.
+
+    Attributes:
+        plant_share: The share of plants that look as little like one; None where unknown.
+        largest: The largest calibrated logit.
+        may_be_safe: Whether there may be a safe answer at all.
+        is_promised: Whether the promise of the safe answer is made for such a question.
+    """
+
+    plant_share: float | None
+    largest: float
+    may_be_safe: bool
+    is_promised: bool
+
+
 def answer_of(
     probabilities: NDArray[np.float64],
     labels: Sequence[Label],
@@ -163,9 +180,7 @@ def answer_of(
     *,
     photos: Sequence[SeenPhoto],
     model: ModelFolder,
-    plant_share: float | None,
-    may_be_safe: bool = True,
-    is_promised: bool = True,
+    evidence: Evidence,
     warnings: Sequence[str] = (),
 ) -> Answer:
     """Rank the labels of one observation and sum them over genera and families.
@@ -179,11 +194,10 @@ def answer_of(
         question: What is asked.
         photos: The photos of the observation.
         model: The model that answered.
-        plant_share: The share of plants that look as little like one; None where unknown.
-        may_be_safe: Whether there may be a safe answer at all.
-        is_promised: Whether the promise of the safe answer is made for such a question.
+        evidence: What the photos say beside these probabilities.
         warnings: Sentences for the reader.
     """
+    plant_share = evidence.plant_share
     is_plant = (
         None if plant_share is None else IsPlant(plant_share, REJECTED, plant_share >= REJECTED)
     )
@@ -199,10 +213,11 @@ def answer_of(
         families=_taxa(*sums["family"], top_k),
         safe_answer=choose_safe_answer(
             [(name, taxa, shares) for name, (taxa, shares) in sums.items()]
-            if may_be_safe and not rejected
+            if evidence.may_be_safe and not rejected
             else [],
             question.confidence,
             model.trust.safe,
+            evidence.largest,
         ),
         plausible=_plausible(
             probabilities,
@@ -212,7 +227,7 @@ def answer_of(
         ),
         is_plant=is_plant,
         rejected=rejected,
-        is_promised=is_promised
+        is_promised=evidence.is_promised
         and model.trust.safe is not None
         and model.trust.safe.promises(question.confidence),
         photos=tuple(photos),

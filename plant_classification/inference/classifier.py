@@ -18,7 +18,7 @@ from plant_classification.errors import (
     ModelFolderError,
     PlantClassificationError,
 )
-from plant_classification.inference.answer import Answer, SeenPhoto, answer_of
+from plant_classification.inference.answer import Answer, Evidence, SeenPhoto, answer_of
 from plant_classification.inference.engine import engine_of
 from plant_classification.inference.expectation import Expectation
 from plant_classification.inference.explanation import Explanation
@@ -35,7 +35,7 @@ from plant_classification.settings import Settings, load_settings
 from plant_classification.similarity import FOLDER as SIMILAR_FOLDER
 from plant_classification.similarity import PhotoIndex, SimilarPhoto
 from plant_classification.taxonomy import ranks_of
-from plant_classification.trust import expected, of_photos, of_views
+from plant_classification.trust import expected, largest_logit, of_photos, of_views
 from plant_classification.trust.rejection import REJECTED, likeness
 from plant_classification.trust.saliency import activation_map
 
@@ -50,13 +50,15 @@ DOUBTFUL_LIST = 0.1
 class _Look:
     """What is kept of a photo.
 
-    ``shares`` are its probabilities, ``view`` and ``features`` the pixels and the mean feature map
-    of its first view, whose ``feature_map`` is kept where the answer is explained; ``plant_share``
-    is the share of plants that look as little like one, or None.
+    ``shares`` are its probabilities, ``largest`` is its largest calibrated logit; ``view`` and
+    ``features`` are the pixels and the mean feature map of its first view, whose ``feature_map`` is
+    kept where the answer is explained; ``plant_share`` is the share of plants that look as little
+    like one, or None.
     """
 
     seen: SeenPhoto
     shares: NDArray[np.float64]
+    largest: float
     view: NDArray[np.uint8]
     features: NDArray[np.float32]
     plant_share: float | None
@@ -235,9 +237,12 @@ class Classifier:
             question,
             photos=seen,
             model=self.folder,
-            plant_share=_best_share(looks),
-            may_be_safe=share >= DOUBTFUL_LIST,
-            is_promised=len(looks) == 1 and possible is None and factors is None,
+            evidence=Evidence(
+                plant_share=_best_share(looks),
+                largest=max(look.largest for look in looks),
+                may_be_safe=share >= DOUBTFUL_LIST,
+                is_promised=len(looks) == 1 and possible is None and factors is None,
+            ),
             warnings=warnings,
         )
         return dataclasses.replace(answer, similar=self._similar(looks)), looks
@@ -339,6 +344,7 @@ class Classifier:
         return _Look(
             SeenPhoto(photo.name, photo.width, photo.height, photo.format, photo.sha256, organ),
             of_views(logits, trust.temperature, trust.organ_weight(organ)),
+            largest_logit(logits, trust.temperature, trust.organ_weight(organ)),
             views[0],
             features,
             self._plant_share(features),

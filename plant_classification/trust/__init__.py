@@ -1,7 +1,7 @@
 """What an answer is worth: calibration, safe answer, plausible set; pure functions on arrays."""
 
 from plant_classification.trust.calibration import fit_temperature, probabilities
-from plant_classification.trust.combination import of_photos, of_views
+from plant_classification.trust.combination import largest_logit, of_photos, of_views
 from plant_classification.trust.expectation import expected
 from plant_classification.trust.plausible import PlausibleRule, fit_plausible, plausible_sets
 from plant_classification.trust.rules import TrustRules, fit_trust
@@ -16,6 +16,7 @@ __all__ = [
     "fit_plausible",
     "fit_temperature",
     "fit_trust",
+    "largest_logit",
     "of_photos",
     "of_views",
     "plausible_sets",

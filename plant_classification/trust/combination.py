@@ -35,6 +35,11 @@ def of_views(
     return probabilities(weight * logits.mean(axis=0, dtype=np.float64), temperature)
 
 
+def largest_logit(logits: NDArray[np.floating], temperature: float, weight: float = 1.0) -> float:
+    """The largest calibrated logit of one photo; the arguments are those of :func:`of_views`."""
+    return float(weight * logits.mean(axis=0, dtype=np.float64).max() / temperature)
+
+
 def of_photos(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probabilities of one observation.
 

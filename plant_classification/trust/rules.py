@@ -14,7 +14,7 @@ from plant_classification.taxonomy import Rank
 from plant_classification.trust.calibration import TEMPERATURES, fit_temperature, probabilities
 from plant_classification.trust.plausible import PlausibleRule, fit_plausible
 from plant_classification.trust.rejection import RejectionRule, fit_rejection
-from plant_classification.trust.safe_answer import SafeRule, fit_safe, rank_tops
+from plant_classification.trust.safe_answer import RankTops, SafeRule, fit_safe, rank_tops
 
 LEAST_OF_ORGAN = 20
 """Photos of an organ from which on it gets a weight of its own."""
@@ -36,7 +36,7 @@ class TrustRules:
             below 1 where such photos say less than others.
         plausible: Which labels are plausible, or None where that was not fitted.
         organ_plausible: The same for photos of an organ, where there were enough.
-        safe: Which probability a safe answer must reach, or None where that was not fitted.
+        safe: How sure a safe answer must be, or None where that was not fitted.
         rejection: How much plants look like plants, or None where that was not fitted.
     """
 
@@ -109,6 +109,7 @@ def fit_trust(
     organs: Sequence[str | None] | None = None,
     scores: NDArray[np.floating] | None = None,
     observations: Sequence[str | None] | None = None,
+    unknown: RankTops | None = None,
 ) -> TrustRules:
     """Learn the rules from photos that the network was not trained on.
 
@@ -124,6 +125,8 @@ def fit_trust(
         scores: ``(N,)``, how much each photo looks like a label (:func:`rejection.likeness`), where
             that is known.
         observations: Which photos are of one plant, where that is known.
+        unknown: What a network says of plants that it was not shown; where there is none, photos
+            whose own label is struck out stand for them.
 
     Raises:
         ArgumentError: Arrays that do not match.
@@ -147,12 +150,9 @@ def fit_trust(
             if len(rows) >= LEAST_FOR_SETS
         },
         safe=fit_safe(
-            *(
-                rank_tops(
-                    logits[alone], temperature, truth[alone], ranks, is_struck_out=is_struck_out
-                )
-                for is_struck_out in (False, True)
-            )
+            rank_tops(logits[alone], temperature, truth[alone], ranks),
+            unknown
+            or rank_tops(logits[alone], temperature, truth[alone], ranks, is_struck_out=True),
         ),
         rejection=None if scores is None else fit_rejection(scores[alone]),
     )

@@ -1,11 +1,12 @@
 """The safe answer: the most specific taxon that can be given with a promised share of right ones.
 
-Selective prediction with a guaranteed risk (Geifman and El-Yaniv 2017, arXiv:1705.08500), by
-testing each threshold (Learn then Test, Angelopoulos et al. 2021, arXiv:2110.01052): of photos like
-those that were held back, at least the share ``confidence`` of the answers is right, with a chance
-of 9 in 10 that these photos did not mislead. And since people send plants that a model was never
-shown, the same share must be right, as far as can be told, where one photo in five shows one. Such
-a photo is imitated by a held-back photo whose own label is struck out.
+A score says for each rank how likely its first taxon is right, and the first rank whose score
+reaches a threshold is given. The threshold is chosen on held-back photos (selective prediction with
+a guaranteed risk, Geifman and El-Yaniv 2017, arXiv:1705.08500), by testing one after another from
+the safest on until one fails (fixed sequence testing, Angelopoulos et al. 2021, arXiv:2110.01052):
+of photos like these, at least the share ``confidence`` of the answers is right, with a chance of
+9 in 10 that the held-back photos did not mislead. And since people send plants that a model was
+never shown, the same share must be right, as far as can be told, where one photo in five shows one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from plant_classification.taxonomy import RANKS, Rank
 from plant_classification.trust.calibration import probabilities
+from plant_classification.trust.correctness import Correctness, fit_correctness
 from plant_classification.trust.risk import largest_risk
 
 CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.99)
@@ -30,14 +32,8 @@ MISLED = 0.1
 UNKNOWN = 0.2
 """Share of photos that show a plant which the model was never shown."""
 
-TRIED = (
-    0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.825, 0.85, 0.875, 0.9, 0.92,
-    0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995,
-)  # fmt: skip
-"""Thresholds that are tried at each rank."""
-
-NEVER = 2.0
-"""A threshold that no probability reaches."""
+TRIED = tuple(thousandths / 1000 for thousandths in (999, 995, *range(990, 0, -10), 0))
+"""Thresholds that are tried, the safest first."""
 
 STRUCK_OUT = -1e30
 BLOCK = 256
@@ -62,16 +58,17 @@ class SafeAnswer:
 
 @dataclasses.dataclass(frozen=True)
 class SafeRule:
-    """Which probability a taxon must reach, for some confidences.
+    """How sure a taxon must be, for some confidences.
 
     Attributes:
+        correctness: For a species, a genus and a family: how likely the first one is right.
         confidences: In (0, 1), ascending.
-        thresholds: For each of them those of a species, a genus and a family, from 0 up; one above
-            1 is reached by none.
+        thresholds: For each of them what that must reach, in [0, 1], ascending.
     """
 
+    correctness: tuple[Correctness, Correctness, Correctness]
     confidences: tuple[float, ...]
-    thresholds: tuple[tuple[float, float, float], ...]
+    thresholds: tuple[float, ...]
 
     def __post_init__(self) -> None:
         """Judge the values.
@@ -80,36 +77,57 @@ class SafeRule:
             ValueError: They cannot be such a rule.
         """
         inside = all(0 < confidence < 1 for confidence in self.confidences)
-        whole = all(len(row) == len(RANKS) and min(row) >= 0 for row in self.thresholds)
-        same = len(self.confidences) == len(self.thresholds)
-        if not (inside and whole and same) or list(self.confidences) != sorted(self.confidences):
+        fit = all(0 <= threshold <= 1 for threshold in self.thresholds)
+        columns = (self.confidences, self.thresholds)
+        ascending = all(list(column) == sorted(column) for column in columns)
+        if not (inside and fit and ascending and len(self.confidences) == len(self.thresholds)):
             raise ValueError(
-                "safe answers need ascending confidences between 0 and 1, and for each of them "
-                f"thresholds for {', '.join(RANKS)}, from 0 up."
+                "safe answers need ascending confidences between 0 and 1, and ascending thresholds "
+                "from 0 to 1 for them."
             )
 
     def promises(self, confidence: float) -> bool:
         """Whether the held-back photos could promise that much."""
         return bool(self.confidences) and confidence <= self.confidences[-1]
 
-    def at(self, confidence: float) -> tuple[float, float, float]:
-        """The thresholds for the next confidence which is no less.
+    def at(self, confidence: float) -> float:
+        """The threshold for the next confidence which is no less.
 
-        Beyond the last one, which is as much as the held-back photos could promise, a probability
-        must reach the confidence itself too.
+        Beyond the last one, which is as much as the held-back photos could promise, the score must
+        reach the confidence itself too.
         """
         place = bisect.bisect_left(self.confidences, confidence)
         if place < len(self.confidences):
             return self.thresholds[place]
-        last = self.thresholds[-1] if self.thresholds else (0.0, 0.0, 0.0)
-        species, genus, family = (max(threshold, confidence) for threshold in last)
-        return species, genus, family
+        return max([confidence, *self.thresholds[-1:]])
+
+    def scores(
+        self, shares: NDArray[np.float64], largest: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """How likely the first taxon of each rank is right.
+
+        Args:
+            shares: ``(N, 3)``, its probability.
+            largest: ``(N,)``, the largest calibrated logit of each photo.
+
+        Returns:
+            ``(N, 3)`` in [0, 1].
+        """
+        columns = [
+            correctness(shares[:, place], largest)
+            for place, correctness in enumerate(self.correctness)
+        ]
+        return np.stack(columns, axis=1)
 
     def to_dict(self) -> dict[str, Any]:
         """What goes into model.json."""
         return {
             "confidences": list(self.confidences),
-            **{rank: [row[place] for row in self.thresholds] for place, rank in enumerate(RANKS)},
+            "thresholds": list(self.thresholds),
+            **{
+                rank: dataclasses.asdict(correctness)
+                for rank, correctness in zip(RANKS, self.correctness, strict=True)
+            },
         }
 
     @classmethod
@@ -119,28 +137,35 @@ class SafeRule:
         Raises:
             ValueError, KeyError, TypeError: It is none.
         """
-        columns = (map(float, values[rank]) for rank in RANKS)
-        return cls(tuple(map(float, values["confidences"])), tuple(zip(*columns, strict=True)))
+        species, genus, family = (Correctness(**values[rank]) for rank in RANKS)
+        columns = (tuple(map(float, values[name])) for name in ("confidences", "thresholds"))
+        return cls((species, genus, family), *columns)
 
 
 def choose_safe_answer(
     ranks: Sequence[tuple[str, Sequence[str], NDArray[np.floating]]],
     confidence: float,
     rule: SafeRule | None = None,
+    largest: float = 0.0,
 ) -> SafeAnswer:
-    """The first rank whose most probable taxon reaches its threshold.
+    """The first rank whose most probable taxon is sure enough.
 
     Args:
         ranks: From the most specific to the widest: its name, its taxa, and their probabilities
             ``(taxa,)``, summed over all labels.
         confidence: In (0, 1].
-        rule: The thresholds; where there are none, a probability must reach the confidence.
+        rule: What it must reach; where there is none, its probability must reach the confidence.
+        largest: The largest calibrated logit of the photo.
     """
-    thresholds = (rule or SafeRule((), ())).at(confidence)
-    for (rank, taxa, shares), threshold in zip(ranks, thresholds, strict=False):
-        if len(taxa) and shares.max() >= threshold:
+    threshold = rule.at(confidence) if rule else confidence
+    for place, (rank, taxa, shares) in enumerate(ranks):
+        if len(taxa):
             best = int(shares.argmax())
-            return SafeAnswer(taxa[best], rank, float(shares[best]), confidence)
+            share = float(shares[best])
+            correctness = rule.correctness[place] if rule else None
+            score = float(correctness(share, largest)) if correctness else share
+            if score >= threshold:
+                return SafeAnswer(taxa[best], rank, share, confidence)
     return SafeAnswer(None, None, None, confidence)
 
 
@@ -151,10 +176,12 @@ class RankTops:
     Attributes:
         shares: ``float64 (N, 3)``, its probability.
         right: ``bool (N, 3)``, whether it is the right one.
+        largest: ``float64 (N,)``, the largest calibrated logit.
     """
 
     shares: NDArray[np.float64]
     right: NDArray[np.bool_]
+    largest: NDArray[np.float64]
 
 
 def rank_tops(
@@ -181,64 +208,127 @@ def rank_tops(
     taxon = np.where(species.members >= 0, species.members, -1 - genus.members)
     shares = np.zeros((len(truth), len(ranks)))
     right = np.zeros((len(truth), len(ranks)), np.bool_)
+    largest = np.zeros(len(truth))
     for start in range(0, len(truth), BLOCK):
         rows = slice(start, start + BLOCK)
         block, labels = logits[rows].astype(np.float64), truth[rows]
         is_out = (taxon[labels][:, np.newaxis] == taxon) & is_struck_out
         is_left = ~is_out.all(axis=1)
-        found = probabilities(np.where(is_out, STRUCK_OUT, block), temperature)
+        left = np.where(is_out, STRUCK_OUT, block)
+        largest[rows] = np.where(is_left, left.max(axis=1) / temperature, 0)
+        found = probabilities(left, temperature)
         for place, rank in enumerate(ranks):
             if rank.taxa:
                 sums = rank.sum(found)
                 shares[rows, place] = np.where(is_left, sums.max(axis=1), 0)
                 is_right = sums.argmax(axis=1) == rank.members[labels]
                 right[rows, place] = is_right & is_left
-    return RankTops(shares, right)
+    return RankTops(shares, right, largest)
+
+
+def tops_of_unknown(
+    logits: NDArray[np.floating],
+    temperature: float,
+    taxa: Sequence[tuple[str | None, ...]],
+    ranks: Sequence[Rank],
+) -> RankTops:
+    """What a model says of photos of plants that it was not shown.
+
+    Args:
+        logits: ``(N, labels)``.
+        temperature: Divisor of the logits.
+        taxa: Of each photo the species, genus and family.
+        ranks: Those of the model's labels.
+    """
+    found = probabilities(logits, temperature)
+    sums = [rank.sum(found) for rank in ranks]
+    first = [share.argmax(axis=1) for share in sums]
+    right = [
+        [rank.taxa[index] == names[place] for index, names in zip(best, taxa, strict=True)]
+        for place, (rank, best) in enumerate(zip(ranks, first, strict=True))
+    ]
+    return RankTops(
+        np.stack([share.max(axis=1) for share in sums], axis=1),
+        np.array(right).T,
+        logits.max(axis=1).astype(np.float64) / temperature,
+    )
 
 
 def fit_safe(known: RankTops, unknown: RankTops) -> SafeRule:
-    """Find the thresholds on photos that the network did not learn from.
+    """Find the rule on photos that the network did not learn from.
 
     Args:
         known: What it says of them.
-        unknown: What it says where each one's own label is struck out.
+        unknown: What it says of photos of plants that it was never shown.
 
     Returns:
         The rule, for those of ``CONFIDENCES`` that so many photos can promise.
     """
-    rows = [(confidence, _thresholds(known, unknown, confidence)) for confidence in CONFIDENCES]
-    kept = list(itertools.takewhile(lambda row: min(row[1]) < NEVER, rows))
-    return SafeRule(
-        tuple(confidence for confidence, _ in kept), tuple(thresholds for _, thresholds in kept)
+    each = (1 - UNKNOWN) / len(known.right), UNKNOWN / len(unknown.right)
+    weights = np.repeat(each, [len(known.right), len(unknown.right)])
+    shares, right, largest = (
+        np.concatenate([getattr(known, name), getattr(unknown, name)])
+        for name in ("shares", "right", "largest")
+    )
+    species, genus, family = (
+        fit_correctness(shares[:, place], largest, right[:, place], weights)
+        for place in range(len(RANKS))
+    )
+    rule = SafeRule((species, genus, family), (), ())
+    of_known, of_unknown = (
+        _counts(rule.scores(tops.shares, tops.largest), tops.right) for tops in (known, unknown)
+    )
+    weight = each[1] / each[0]
+    found = [
+        (confidence, _threshold(of_known, of_unknown, weight, confidence))
+        for confidence in CONFIDENCES
+    ]
+    kept = list(itertools.takewhile(lambda row: row[1] is not None, found))
+    return dataclasses.replace(
+        rule,
+        confidences=tuple(confidence for confidence, _ in kept),
+        thresholds=tuple(float(threshold or 0) for _, threshold in kept),
     )
 
 
-def _thresholds(
-    known: RankTops, unknown: RankTops, confidence: float
-) -> tuple[float, float, float]:
-    """At each rank the smallest threshold that passes, for photos that have no answer yet."""
-    weight = UNKNOWN / (1 - UNKNOWN)
-    waiting = [np.ones(len(tops.shares), np.bool_) for tops in (known, unknown)]
-    given = wrong = 0
-    found = [NEVER] * len(RANKS)
-    for place in range(len(RANKS)):
-        level = MISLED / len(RANKS) / (len(TRIED) + 1) ** (place + 1)
-        for threshold in TRIED:
-            taken = [
-                rows & (tops.shares[:, place] >= threshold)
-                for rows, tops in zip(waiting, (known, unknown), strict=True)
-            ]
-            counts = [int(rows.sum()) for rows in taken]
-            faults = [
-                int((rows & ~tops.right[:, place]).sum())
-                for rows, tops in zip(taken, (known, unknown), strict=True)
-            ]
-            mixed = (faults[0] + weight * faults[1]) / max(1, counts[0] + weight * counts[1])
-            risk = largest_risk(wrong + faults[0], given + counts[0], level)
-            if counts[0] and max(mixed, risk) <= 1 - confidence:
-                found[place] = threshold
-                given, wrong = given + counts[0], wrong + faults[0]
-                waiting = [rows & ~answered for rows, answered in zip(waiting, taken, strict=True)]
-                break
-    species, genus, family = found
-    return species, genus, family
+def first_rank(
+    scores: NDArray[np.float64], threshold: float
+) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """Whether some rank reaches the threshold, and the most specific one that does.
+
+    Args:
+        scores: ``(N, 3)``.
+        threshold: What must be reached.
+
+    Returns:
+        ``bool (N,)`` and ``intp (N,)``.
+    """
+    reached = scores >= threshold
+    return np.asarray(reached.any(axis=1)), np.asarray(reached.argmax(axis=1))
+
+
+def _counts(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """At each of ``TRIED`` the answers that are given, and the wrong ones among them."""
+    counts = []
+    for threshold in TRIED:
+        is_given, place = first_rank(scores, threshold)
+        is_right = np.take_along_axis(right, place[:, np.newaxis], axis=1)[:, 0]
+        counts.append((int(is_given.sum()), int((is_given & ~is_right).sum())))
+    return counts
+
+
+def _threshold(
+    known: list[tuple[int, int]], unknown: list[tuple[int, int]], weight: float, confidence: float
+) -> float | None:
+    """The smallest one that passes; None where there are too few photos for any."""
+    allowed, found = 1 - confidence, None
+    for threshold, (given, wrong), (given_unknown, wrong_unknown) in zip(
+        TRIED, known, unknown, strict=True
+    ):
+        if largest_risk(0, given, MISLED) > allowed:
+            continue  # so few answers can show nothing, whatever came of them
+        if largest_risk(wrong, given, MISLED) > allowed:
+            break
+        if wrong + weight * wrong_unknown <= allowed * (given + weight * given_unknown):
+            found = threshold
+    return found
