@@ -22,7 +22,7 @@ from plant_classification.settings import load_settings
 from plant_classification.taxonomy import Label, Rank, ranks_of
 from plant_classification.trust import TrustRules, fit_trust, plausible_sets, probabilities
 from plant_classification.trust.rejection import REJECTED, fit_rejection, likeness
-from plant_classification.trust.safe_answer import first_rank, tops_of_unknown
+from plant_classification.trust.safe_answer import RankTops, first_rank, tops_of_unknown
 
 HALVES = 10
 NO_RANK = -1
@@ -105,9 +105,9 @@ class Network:
         logits, maps = engine(np.concatenate([self.rule.apply(picture) for picture in pictures]))
         return logits, likeness(maps.mean(axis=(1, 2)), self.of_labels)
 
-    def rules(self, seen: Seen) -> TrustRules:
-        """What photos teach that it was not trained on."""
-        return fit_trust(seen.logits, seen.truth, self.ranks, scores=seen.scores)
+    def rules(self, seen: Seen, unknown: RankTops | None = None) -> TrustRules:
+        """What photos teach that it was not trained on, and photos of unknown plants."""
+        return fit_trust(seen.logits, seen.truth, self.ranks, scores=seen.scores, unknown=unknown)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,6 +29,7 @@ from plant_classification.trust import probabilities
 from plant_classification.trust.feature_statistics import FeatureStatistics
 from plant_classification.trust.rejection import REJECTED, directions, likeness
 from recipes import starter
+from recipes.pair import FOR_CHOICE, SHARE, SIZE, saved, seen, serving_rule, trained
 
 PACKAGED = (
     "astronaut", "brick", "camera", "cell", "chelsea", "clock_motion", "coffee", "coins", "color",
@@ -164,15 +165,15 @@ def _distances(
 def main(work: Path) -> None:
     """Look at all pictures, and print what each score comes to."""
     chosen = starter.Chosen.read(work)
-    pair = starter.trained(work / "choice", starter.FOR_CHOICE, None)
-    network = starter.saved(pair, starter.SHARE, starter.SIZE, work)
-    rule = dataclasses.replace(starter.serving_rule(pair), crop_fraction=chosen.crop_fraction)
-    train, plants = (starter.seen(network, rule, photos) for photos in (pair.train, pair.held))
+    pair = trained(work / "choice", FOR_CHOICE, None)
+    network = saved(pair, SHARE, SIZE, work)
+    rule = dataclasses.replace(serving_rule(pair), crop_fraction=chosen.crop_fraction)
+    train, plants = (seen(network, rule, photos) for photos in (pair.train, pair.held))
     shown = [*packaged(0), *pictures(EASY, 30, 0)]
     groups = np.array([place // EACH for place in range(len(shown))])
     logits, maps = Engine(network, rule)(np.concatenate([rule.apply(picture) for picture in shown]))
     others = Seen(logits, maps.mean(axis=(1, 2)))
-    looks = [Seen(seen.logits, seen.features) for seen in (plants, train)]
+    looks = [Seen(shown.logits, shown.features) for shown in (plants, train)]
     found = scores(looks[0], others, looks[1], pair.train.labels)
     found |= trained_heads(looks[0], others, looks[1], groups)
     print(

@@ -51,7 +51,9 @@ from plant_classification.taxonomy import Label
 from plant_classification.trust import fit_temperature, of_photos, probabilities
 from plant_classification.trust.feature_statistics import load_means
 from plant_classification.trust.rejection import directions
+from plant_classification.trust.safe_answer import RankTops
 from recipes import flora119, starter, unknown
+from recipes.pair import SHARE, SIZE, Pair, described, saved, serving_rule
 from recipes.shared_data import shared
 
 PROMISED = 0.95
@@ -105,12 +107,12 @@ def of_published_predictions() -> list[Figure]:
     ]
 
 
-def network_of(pair: starter.Pair, folder: Path, work: Path) -> Network:
+def network_of(pair: Pair, folder: Path, work: Path) -> Network:
     """The mean of two networks as the starter is served."""
-    path = starter.saved(pair, starter.SHARE, starter.SIZE, folder)
+    path = saved(pair, SHARE, SIZE, folder)
     fraction = starter.Chosen.read(work).crop_fraction
-    rule = dataclasses.replace(starter.serving_rule(pair), crop_fraction=fraction)
-    statistics = starter.described(path, rule, pair)
+    rule = dataclasses.replace(serving_rule(pair), crop_fraction=fraction)
+    statistics = described(path, rule, pair)
     of_labels = directions(statistics.means, statistics.counts)
     return Network(path, rule, pair.probe.labels(), of_labels)
 
@@ -136,11 +138,12 @@ def calibration(network: Network, val: Seen) -> list[Figure]:
     return figures
 
 
-def safe(network: Network, val: Seen) -> list[Figure]:
+def safe(network: Network, val: Seen, imitated: RankTops | None) -> list[Figure]:
     """The promise of the safe answer, and how often there is one."""
     rows = []
     for fitted, judged in halves(val):
-        given = safe_answers(judged, network.rules(fitted), network.ranks, PROMISED)
+        rules = network.rules(fitted, imitated)
+        given = safe_answers(judged, rules, network.ranks, PROMISED)
         answered = given.ranks != NO_RANK
         at_own = given.ranks == own_rank(judged)
         rows.append((given.right[answered].mean(), answered.mean(), at_own.mean()))
@@ -170,8 +173,11 @@ def of_a_stranger(work: Path, records: Records, names: tuple[Label, ...]) -> lis
     """Photos of a source that the network was not trained on: flickr5."""
     network = network_of(starter.without_flickr5(work), work / "without_flickr5", work)
     val = flora119.read().splits[VALIDATION]
-    fitted = val.take(np.flatnonzero(flora119.sources_of(val) != "flickr5"))
-    rules = network.rules(network.see(fitted, names))
+    is_of_val = flora119.sources_of(val) == "flickr5"
+    fitted = val.take(np.flatnonzero(~is_of_val))
+    judged_labels = {names[index].name for index in np.unique(val.labels[is_of_val])}
+    imitated = unknown.imitated(work, starter.Chosen.read(work).crop_fraction, judged_labels)
+    rules = network.rules(network.see(fitted, names), imitated)
     is_flickr = flora119.sources_of(records) == "flickr5"
     judged = network.see(records.take(np.flatnonzero(is_flickr)), names)
     shares = probabilities(judged.logits, rules.temperature)
@@ -238,8 +244,9 @@ def unknown_species(work: Path, records: Records, names: tuple[Label, ...]) -> l
     """Species that the network was not trained on."""
     pair = unknown.networks(work)
     network = network_of(pair, work / "unknown", work)
-    rules = network.rules(network.see(pair.held, network.labels))
-    is_strange = np.array([label.name in unknown.LABELS for label in names])
+    imitated = unknown.imitated(work, starter.Chosen.read(work).crop_fraction, unknown.JUDGED)
+    rules = network.rules(network.see(pair.held, network.labels), imitated)
+    is_strange = np.array([label.name in unknown.JUDGED for label in names])
     val = flora119.read().splits[VALIDATION]
     known = network.see(val.take(np.flatnonzero(~is_strange[val.labels])), names)
     strange = network.see(records.take(np.flatnonzero(is_strange[records.labels])), names)
@@ -396,9 +403,10 @@ def main() -> None:
     dataset = flora119.read()
     records = dataset.splits[VALIDATION]
     val = network.see(records, dataset.labels, flora119.sources_of(records))
-    figures = calibration(network, val) + safe(network, val) + plausible(network, val)
-    if len(sys.argv) > 1:
-        work = Path(sys.argv[1])
+    work = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    imitated = unknown.imitated(work, folder.preprocessing.crop_fraction) if work else None
+    figures = calibration(network, val) + safe(network, val, imitated) + plausible(network, val)
+    if work:
         both = dataset.everything()
         figures += of_a_stranger(work, both, dataset.labels)
         figures += unknown_species(work, both, dataset.labels)
