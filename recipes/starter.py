@@ -167,10 +167,11 @@ def train(work: Path, output: Path) -> None:
 
 @main.command()
 @work_option
-def trust(work: Path) -> None:
-    """Write into the package's starter what ``choose`` found of the worth of its answers."""
-    rules = TrustRules.from_dict(Chosen.read(work).trust)
-    recalibrate(read_model_folder(STARTER_FOLDER), rules)
+def safe(work: Path) -> None:
+    """Write the safe answers that ``choose`` found into the package's starter; all else stays."""
+    starter = read_model_folder(STARTER_FOLDER)
+    found = TrustRules.from_dict(Chosen.read(work).trust).safe
+    recalibrate(starter, dataclasses.replace(starter.trust, safe=found))
 
 
 @main.command()

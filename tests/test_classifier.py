@@ -40,6 +40,14 @@ def china() -> Path:
     return Path(datasets.__file__).parent / "images" / "china.jpg"
 
 
+def test_no_species_is_safe_while_a_label_that_is_only_a_genus_is_more_probable(
+    flower: Path,
+) -> None:
+    answer = Classifier.load("starter").identify(flower, confidence=0.01)
+    assert answer.candidates[0].label.name == "Dahlia sp."
+    assert answer.safe_answer.name == "Dahlia"
+
+
 def test_a_dahlia_is_among_the_first_names(starter: Classifier, flower: Path) -> None:
     answer = starter.identify(flower)
     assert "Dahlia" in [candidate.label.genus for candidate in answer.candidates]

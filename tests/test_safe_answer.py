@@ -189,6 +189,7 @@ def test_a_genus_form_label_is_right_as_a_genus() -> None:
     labels = [label_of("Rosa sp.", "Rosaceae"), label_of("Viola odorata", "Violaceae")]
     tops = rank_tops(np.array([[5.0, 0.0]]), 1.0, np.array([0]), ranks_of(labels))
     assert tops.right.tolist() == [[False, True, True]]
+    assert tops.shares[0, 0] == 0  # Viola odorata is no answer while Rosa sp. is more probable
 
 
 def test_a_rule_survives_json() -> None:

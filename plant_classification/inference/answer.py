@@ -212,7 +212,11 @@ def answer_of(
         genera=_taxa(*sums["genus"], top_k),
         families=_taxa(*sums["family"], top_k),
         safe_answer=choose_safe_answer(
-            [(name, taxa, shares) for name, (taxa, shares) in sums.items()]
+            [
+                (rank.name, *sums[rank.name])
+                for rank in ranks
+                if rank.members[probabilities.argmax()] >= 0
+            ]
             if evidence.may_be_safe and not rejected
             else [],
             question.confidence,

@@ -32,7 +32,7 @@ MISLED = 0.1
 UNKNOWN = 0.2
 """Share of photos that show a plant which the model was never shown."""
 
-TRIED = tuple(thousandths / 1000 for thousandths in (999, 995, *range(990, 0, -10), 0))
+TRIED = tuple(thousandths / 1000 for thousandths in (999, 995, *range(990, 0, -10)))
 """Thresholds that are tried, the safest first."""
 
 STRUCK_OUT = -1e30
@@ -152,17 +152,18 @@ def choose_safe_answer(
 
     Args:
         ranks: From the most specific to the widest: its name, its taxa, and their probabilities
-            ``(taxa,)``, summed over all labels.
+            ``(taxa,)``, summed over all labels. Without the species where the most probable label
+            is only a genus.
         confidence: In (0, 1].
         rule: What it must reach; where there is none, its probability must reach the confidence.
         largest: The largest calibrated logit of the photo.
     """
     threshold = rule.at(confidence) if rule else confidence
-    for place, (rank, taxa, shares) in enumerate(ranks):
+    for rank, taxa, shares in ranks:
         if len(taxa):
             best = int(shares.argmax())
             share = float(shares[best])
-            correctness = rule.correctness[place] if rule else None
+            correctness = rule.correctness[RANKS.index(rank)] if rule else None
             score = float(correctness(share, largest)) if correctness else share
             if score >= threshold:
                 return SafeAnswer(taxa[best], rank, share, confidence)
@@ -174,7 +175,8 @@ class RankTops:
     """The most probable taxon of each rank, of photos whose label is known.
 
     Attributes:
-        shares: ``float64 (N, 3)``, its probability.
+        shares: ``float64 (N, 3)``, its probability; 0 for a species where the most probable label
+            is only a genus.
         right: ``bool (N, 3)``, whether it is the right one.
         largest: ``float64 (N,)``, the largest calibrated logit.
     """
@@ -220,9 +222,9 @@ def rank_tops(
         for place, rank in enumerate(ranks):
             if rank.taxa:
                 sums = rank.sum(found)
-                shares[rows, place] = np.where(is_left, sums.max(axis=1), 0)
-                is_right = sums.argmax(axis=1) == rank.members[labels]
-                right[rows, place] = is_right & is_left
+                is_open = is_left & (rank.members[found.argmax(axis=1)] >= 0)
+                shares[rows, place] = np.where(is_open, sums.max(axis=1), 0)
+                right[rows, place] = is_open & (sums.argmax(axis=1) == rank.members[labels])
     return RankTops(shares, right, largest)
 
 
@@ -241,17 +243,16 @@ def tops_of_unknown(
         ranks: Those of the model's labels.
     """
     found = probabilities(logits, temperature)
-    sums = [rank.sum(found) for rank in ranks]
-    first = [share.argmax(axis=1) for share in sums]
-    right = [
-        [rank.taxa[index] == names[place] for index, names in zip(best, taxa, strict=True)]
-        for place, (rank, best) in enumerate(zip(ranks, first, strict=True))
-    ]
-    return RankTops(
-        np.stack([share.max(axis=1) for share in sums], axis=1),
-        np.array(right).T,
-        logits.max(axis=1).astype(np.float64) / temperature,
-    )
+    shares = np.zeros((len(found), len(ranks)))
+    right = np.zeros((len(found), len(ranks)), np.bool_)
+    for place, rank in enumerate(ranks):
+        if rank.taxa:
+            sums = rank.sum(found)
+            is_open = rank.members[found.argmax(axis=1)] >= 0
+            first = zip(sums.argmax(axis=1), taxa, strict=True)
+            shares[:, place] = np.where(is_open, sums.max(axis=1), 0)
+            right[:, place] = is_open & [rank.taxa[index] == names[place] for index, names in first]
+    return RankTops(shares, right, logits.max(axis=1).astype(np.float64) / temperature)
 
 
 def fit_safe(known: RankTops, unknown: RankTops) -> SafeRule:

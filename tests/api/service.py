@@ -101,13 +101,18 @@ def environment(folder: Path, **settings: object) -> dict[str, str]:
 
 def running(folder: Path, *options: str, **settings: object) -> AbstractContextManager[Service]:
     """Start ``deepaas-run`` with no option but these, wait until it serves, end it and its kin."""
-    command = (COMMANDS / "deepaas-run", *options, "--listen-port")
+    command: tuple[Path | str, ...] = (COMMANDS / "deepaas-run", *options, "--listen-port")
     return _running(folder, command, "/v2/models/", settings)
 
 
 def serving_all(folder: Path, *options: str, **settings: object) -> AbstractContextManager[Service]:
     """The same of ``plant-classification serve``."""
-    command = (COMMANDS / "plant-classification", "serve", *options, "--port")
+    command: tuple[Path | str, ...] = (
+        COMMANDS / "plant-classification",
+        "serve",
+        *options,
+        "--port",
+    )
     return _running(folder, command, "/readyz", settings)
 
 
