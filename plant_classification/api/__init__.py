@@ -28,7 +28,7 @@ from marshmallow import fields
 
 from plant_classification import schemas
 from plant_classification.api import training
-from plant_classification.api.requests import RequestError
+from plant_classification.api.requests import INTERNAL, RequestError
 from plant_classification.errors import (
     ArgumentError,
     PlantClassificationError,
@@ -149,9 +149,7 @@ def train(**arguments: Any) -> dict[str, Any]:
         raise
     except Exception:
         LOG.exception("a training failed")
-        raise PlantClassificationError(
-            "The server made an error; whoever runs it finds more in its log."
-        ) from None
+        raise PlantClassificationError(INTERNAL) from None
 
 
 @functools.cache
@@ -293,7 +291,7 @@ def as_http(error: PlantClassificationError, arguments: dict[str, Any]) -> Reque
     if error.status == web.HTTPInternalServerError.status_code:
         refusal = RequestError(
             error.status,
-            "The server made an error; whoever runs it finds more in its log.",
+            INTERNAL,
             {},
         )
         LOG.error("request %s: %s", refusal.request_id, error)

@@ -18,6 +18,8 @@ from webargs.core import get_value, missing
 
 from plant_classification import schemas
 
+INTERNAL = "The server made an error; whoever runs it finds more in its log."
+
 # What webargs calls "form" is read by _from_body, JSON as well.
 aiohttpparser.parser.locations = ("querystring", "form")
 

@@ -11,6 +11,8 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import Counter, Histogram
 
+from plant_classification.api.requests import INTERNAL
+from plant_classification.errors import PlantClassificationError
 from plant_classification.server import plantnet
 from plant_classification.server.keys import Key, owner_of
 
@@ -122,7 +124,6 @@ def _shared(origins: tuple[str, ...]) -> Middleware:
                 hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
                 hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST",
                 hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Accept, Authorization, Content-Type",
-                hdrs.VARY: hdrs.ORIGIN,
             }
             if is_welcome
             else {}
@@ -135,6 +136,7 @@ def _shared(origins: tuple[str, ...]) -> Middleware:
             error.headers.update(headers)
             raise
         response.headers.update(headers)
+        response.headers.add(hdrs.VARY, hdrs.ORIGIN)
         return response
 
     return share
@@ -148,19 +150,38 @@ async def _worded(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < 400 or error.content_type == "application/json":
             raise
         return refusal(request, error.status, f"{error.reason}.")
+    except PlantClassificationError as error:
+        if error.status == web.HTTPInternalServerError.status_code:
+            LOG.error("request %s: %s", request["id"], error)
+            return refusal(request, error.status, INTERNAL)
+        return refusal(request, error.status, error.message, error.field, error.retry_after)
     except Exception:
         LOG.exception("request %s failed", request["id"])
-        return refusal(
-            request, 500, "The server made an error; whoever runs it finds more in its log."
-        )
+        return refusal(request, web.HTTPInternalServerError.status_code, INTERNAL)
 
 
-def refusal(request: web.Request, status: int, message: str) -> web.Response:
+def refusal(
+    request: web.Request,
+    status: int,
+    message: str,
+    field: str | None = None,
+    retry_after: int | None = None,
+) -> web.Response:
     """An error in the form that the routes of this path have."""
     if plantnet.is_mine(request.path):
-        return plantnet.refusal(status, message)
-    body = {"status": "error", "message": message, "errors": {}, "request_id": request["id"]}
-    return web.json_response(body, status=status)
+        response = plantnet.refusal(status, message)
+    else:
+        errors = {field: [message]} if field else {}
+        body = {
+            "status": "error",
+            "message": message,
+            "errors": errors,
+            "request_id": request["id"],
+        }
+        response = web.json_response(body, status=status)
+    if retry_after is not None:
+        response.headers[hdrs.RETRY_AFTER] = str(retry_after)
+    return response
 
 
 def _keyed(keys: tuple[Key, ...]) -> Middleware:

@@ -1,0 +1,159 @@
+// The photos of the plant: files, or addresses, never both.
+
+import { $, make } from "./elements.js";
+import { megabytes, say } from "./words.js";
+
+const ORGANS = ["auto", "leaf", "flower", "fruit", "bark", "habit", "other"];
+const ADDRESS = /^(https?:\/\/\S+|data:image\/\S+)$/i;
+
+let photos = [];
+let limits = { photos: 5, photo_bytes: 25e6, total_bytes: 50e6, urls: true };
+let tell = () => {};
+let complain = () => {};
+
+// told: says in a live region what was done; wrong: says what could not be.
+export function usePhotos(found, told, wrong) {
+  limits = found ?? limits;
+  tell = told;
+  complain = wrong;
+}
+
+export function currentPhotos() {
+  return [...photos];
+}
+
+export function isAddress(text) {
+  return ADDRESS.test(text.trim());
+}
+
+export function addFiles(files) {
+  add([...files].map((file) => ({ file, name: file.name || say("photos.pasted") })));
+}
+
+export function addAddress(text) {
+  const address = text.trim();
+  if (!isAddress(address)) {
+    complain([say("address.wrong")]);
+    return false;
+  }
+  return add([{ address, name: nameOf(address) }]);
+}
+
+function add(added) {
+  if (!added.length) return false;
+  const isMixed = photos.some((photo) => Boolean(photo.file) !== Boolean(added[0].file));
+  if (isMixed) {
+    complain([say("photos.mixed")]);
+    return false;
+  }
+  const wrong = [];
+  const fitting = added.filter(({ file, name }) => {
+    const isLarge = file && file.size > limits.photo_bytes;
+    const sizes = { megabytes: megabytes(file?.size ?? 0), most: megabytes(limits.photo_bytes) };
+    if (isLarge) wrong.push(say("photos.large", { name, ...sizes }));
+    return !isLarge;
+  });
+  const taken = fitting.slice(0, limits.photos - photos.length);
+  if (taken.length < fitting.length) {
+    wrong.push(say("photos.many", { most: limits.photos, left: fitting.length - taken.length }));
+  }
+  for (const photo of taken) {
+    photo.organ = "auto";
+    photo.picture = shownAt(photo);
+    photos.push(photo);
+  }
+  if (sizeFault()) wrong.push(sizeFault());
+  complain(wrong);
+  if (taken.length) tell(taken.map(({ name }) => say("photos.added", { name })).join(" "));
+  draw();
+  return taken.length > 0;
+}
+
+// Where the browser may get the picture: never from another host.
+function shownAt({ file, address }) {
+  if (file) return URL.createObjectURL(file);
+  return address.startsWith("data:") ? address : null;
+}
+
+// Why all photos together cannot be sent; null where they can.
+export function sizeFault() {
+  const total = photos.reduce((sum, { file }) => sum + (file?.size ?? 0), 0);
+  if (total <= limits.total_bytes) return null;
+  return say("photos.large.all", { megabytes: megabytes(total), most: megabytes(limits.total_bytes) });
+}
+
+function remove(photo) {
+  const place = photos.indexOf(photo);
+  photos.splice(place, 1);
+  complain([]);
+  tell(say("photos.removed", { name: photo.name }));
+  draw();
+  const buttons = $("thumbs").querySelectorAll("button");
+  (buttons[Math.min(place, buttons.length - 1)] ?? $("files")).focus();
+}
+
+// Mark the photos that an error names, such as data2.
+export function markFaulty(errors) {
+  const places = Object.keys(errors).map((field) => /^data(\d?)$/.exec(field)).filter(Boolean);
+  const faulty = new Set(places.map(([, place]) => Number(place || 1) - 1));
+  [...$("thumbs").children].forEach((item, place) => item.classList.toggle("faulty", faulty.has(place)));
+}
+
+// What the photos add to a question.
+export function photosInto(form, sent) {
+  sent.forEach(({ file, address, name }, place) => {
+    if (file) form.append(place ? `data${place + 1}` : "data", file, name);
+    else form.append("urls", address);
+  });
+  if (sent.some(({ organ }) => organ !== "auto")) {
+    sent.forEach(({ organ }) => form.append("organs", organ));
+  }
+}
+
+function draw() {
+  $("thumbs").replaceChildren(...photos.map(drawn));
+  $("thumbs").hidden = photos.length === 0;
+  $("drop").classList.toggle("small", photos.length > 0);
+}
+
+function drawn(photo, place) {
+  const { name } = photo;
+  const organ = make(
+    "select",
+    { "aria-label": say("photos.organ", { name }), onchange: (event) => (photo.organ = event.target.value) },
+    ...ORGANS.map((one) => make("option", { value: one, selected: one === photo.organ }, say(`organ.${one}`))),
+  );
+  return make(
+    "li",
+    {},
+    pictureOf(photo, say("photos.alt", { number: place + 1, name })),
+    make("span", { class: "name", title: name }, name),
+    organ,
+    make(
+      "button",
+      { type: "button", class: "remove", "aria-label": say("photos.remove", { name }), onclick: () => remove(photo) },
+      "×",
+    ),
+  );
+}
+
+// The photo, or its kind where the browser cannot show it or must not fetch it.
+export function pictureOf(photo, alt) {
+  const blank = make("span", { class: "blank", role: "img", "aria-label": alt }, kindOf(photo));
+  if (!photo.picture) return blank;
+  return make("img", { src: photo.picture, alt, onerror: (event) => event.target.replaceWith(blank) });
+}
+
+function kindOf({ address, name }) {
+  return address ? new URL(address).host : name.split(".").pop().toUpperCase().slice(0, 5);
+}
+
+function nameOf(address) {
+  if (address.startsWith("data:")) return say("photos.pasted");
+  try {
+    const { pathname, host } = new URL(address);
+    return decodeURIComponent(pathname.split("/").pop()) || host;
+  } catch {
+    return address;
+  }
+}
