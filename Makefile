@@ -30,7 +30,7 @@ lint: $(VENV)/dev  ## check style, types, security and which module imports whic
 	$(BIN)/lint-imports
 
 figures: $(VENV)/dev  ## print the ratios of speed, and the starter's accuracy (needs ../shared)
-	for name in identify loader pipeline training fast trust batch; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in identify loader pipeline training fast trust batch cluster serving; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 	$(BIN)/python -m recipes.starter evaluate
 
 clean:  ## remove the environment and what builds and tools leave
