@@ -102,12 +102,17 @@ class Expectation:
         return read_prior(_text(path), path.name, self._index, len(self._labels))
 
     def _lists(self) -> str:
-        names = sorted(
-            path.stem
-            for path in self._models_dir.glob(f"*{LIST_SUFFIX}")
-            if path.is_file() and LIST_NAME.fullmatch(path.stem)
-        )
+        names = species_lists(self._models_dir)
         return f"There are: {', '.join(names)}." if names else "There is none in the models folder."
+
+
+def species_lists(models_dir: Path) -> list[str]:
+    """Names of the lists in a models folder."""
+    return sorted(
+        path.stem
+        for path in models_dir.glob(f"*{LIST_SUFFIX}")
+        if path.is_file() and LIST_NAME.fullmatch(path.stem)
+    )
 
 
 def files_of(question: Question, models_dir: Path) -> tuple[Path | None, Path]:

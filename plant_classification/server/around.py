@@ -18,7 +18,7 @@ from plant_classification.server.keys import Key, owner_of
 
 LOG = logging.getLogger("plant_classification.server")
 REQUEST_ID = "X-Request-ID"
-OPEN = ("/healthz", "/readyz", "/static/", "/page/static/")
+OPEN = ("/healthz", "/readyz", "/static/", "/page/static/", "/v2/_status")
 """Paths that need no key: they tell nothing of anyone's photos or models."""
 
 SAFE_HEADERS = {
@@ -154,6 +154,8 @@ async def _worded(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status == web.HTTPInternalServerError.status_code:
             LOG.error("request %s: %s", request["id"], error)
             return refusal(request, error.status, INTERNAL)
+        if plantnet.is_mine(request.path):
+            return plantnet.refused(error)
         return refusal(request, error.status, error.message, error.field, error.retry_after)
     except Exception:
         LOG.exception("request %s failed", request["id"])

@@ -14,10 +14,9 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from plant_classification.errors import ModelFolderError
-from plant_classification.inference.expectation import LIST_SUFFIX, PRIOR
+from plant_classification.inference.expectation import PRIOR, species_lists
 from plant_classification.models import LegacyFolder, Model, find_model, list_models, why_not
 from plant_classification.photos.decoding import FORMATS_READ
-from plant_classification.question import LIST_NAME
 from plant_classification.server.state import SETTINGS
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
@@ -137,11 +136,7 @@ def choices(settings: Settings) -> dict[str, Any]:
     return {
         "models": [_described(model) for model in models if why_not(model) is None],
         "default": usual.name,
-        "species_lists": sorted(
-            path.stem
-            for path in settings.models_dir.glob(f"*{LIST_SUFFIX}")
-            if path.is_file() and LIST_NAME.fullmatch(path.stem)
-        ),
+        "species_lists": species_lists(settings.models_dir),
         "has_prior": (settings.models_dir / PRIOR).exists(),
         "limits": {
             "photos": settings.max_photos,

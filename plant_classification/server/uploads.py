@@ -1,0 +1,168 @@
+"""The photos of a multipart form, held in memory, within limits that hold while it is read."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import cast
+
+import aiohttp
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from plant_classification.errors import (
+    ArgumentError,
+    TooManyBytesError,
+    UnsupportedFormatError,
+)
+from plant_classification.settings import Settings
+
+PHOTOS = "images"
+FORM_BYTES = 2**20
+"""What a body may have beside the bytes of its photos."""
+
+MOST_PARTS = 50
+MOST_TEXT_BYTES = 1000
+CHUNK_BYTES = 2**16
+PLAIN = ("", "7bit", "8bit", "binary", "identity")
+
+
+@dataclasses.dataclass(frozen=True)
+class UploadedPhoto:
+    """A photo that came in a form.
+
+    Attributes:
+        content: Its bytes, as sent.
+        md5: Of them, in hexadecimal: a name, and no proof of anything.
+    """
+
+    content: bytes
+    md5: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """What a form holds.
+
+    Attributes:
+        photos: In the order in which they came.
+        texts: The other fields, each with its values in order.
+    """
+
+    photos: tuple[UploadedPhoto, ...]
+    texts: dict[str, list[str]]
+
+
+async def read_form(request: web.Request, settings: Settings) -> Form:
+    """Read the body of a request; what is over a limit is not read to its end.
+
+    Raises:
+        UnsupportedFormatError: The body, or a part of it, is compressed or otherwise encoded.
+        ArgumentError: The body is no multipart form, is broken off, or has too many parts.
+        TooManyBytesError: A photo, or all of them, have more bytes than the settings allow.
+    """
+    _check_encodings(request.headers.get(hdrs.CONTENT_ENCODING, ""))
+    if request.content_type != "multipart/form-data":
+        raise ArgumentError("The body must be multipart/form-data.")
+    most_bytes = settings.max_total_bytes + FORM_BYTES
+    if (request.content_length or 0) > most_bytes:
+        raise _too_many(settings)
+    try:
+        content = cast("aiohttp.StreamReader", _Bounded(request.content, most_bytes, settings))
+        return await _read_parts(aiohttp.MultipartReader(request.headers, content), settings)
+    except (ValueError, RuntimeError, HttpProcessingError, aiohttp.ClientError):
+        raise ArgumentError("The form cannot be read: it is malformed or broken off.") from None
+
+
+class _Bounded:
+    """The stream of a body that ends with an error where it has too many bytes.
+
+    The reader of multipart forms bounds no text before, between and after their parts.
+    """
+
+    def __init__(self, content: aiohttp.StreamReader, most_bytes: int, settings: Settings) -> None:
+        self._content = content
+        self._most_bytes = most_bytes
+        self._settings = settings
+        self.at_eof = content.at_eof
+        self.unread_data = content.unread_data
+
+    async def read(self, size: int) -> bytes:
+        return self._checked(await self._content.read(size))
+
+    async def readline(self, *, max_line_length: int | None = None) -> bytes:
+        return self._checked(await self._content.readline(max_line_length=max_line_length))
+
+    def _checked(self, chunk: bytes) -> bytes:
+        if self._content.total_bytes > self._most_bytes:
+            raise _too_many(self._settings)
+        return chunk
+
+
+async def _read_parts(reader: aiohttp.MultipartReader, settings: Settings) -> Form:
+    photos: list[UploadedPhoto] = []
+    texts: dict[str, list[str]] = {}
+    left = settings.max_total_bytes
+    for _ in range(MOST_PARTS):
+        part = await reader.next()
+        if part is None:
+            return Form(tuple(photos), texts)
+        if not isinstance(part, aiohttp.BodyPartReader):
+            raise ArgumentError("A form cannot hold another form.")
+        _check_encodings(
+            part.headers.get(hdrs.CONTENT_ENCODING, ""),
+            part.headers.get(hdrs.CONTENT_TRANSFER_ENCODING, ""),
+        )
+        if part.name == PHOTOS:
+            if len(photos) == settings.max_photos:
+                raise ArgumentError(
+                    f"{PHOTOS} may have {settings.max_photos} photos; more came.", field=PHOTOS
+                )
+            photos.append(await _read_photo(part, len(photos), left, settings))
+            left -= len(photos[-1].content)
+        elif part.name:
+            texts.setdefault(part.name, []).append(await _read_text(part, part.name))
+    raise ArgumentError(f"A form may have {MOST_PARTS} parts; more came.")
+
+
+async def _read_photo(
+    part: aiohttp.BodyPartReader, place: int, left: int, settings: Settings
+) -> UploadedPhoto:
+    content = bytearray()
+    while chunk := await part.read_chunk(CHUNK_BYTES):
+        content += chunk
+        if len(content) > settings.max_photo_bytes:
+            raise TooManyBytesError(
+                f"{PHOTOS}[{place}] has more than the {settings.max_photo_bytes:,} bytes that a "
+                "photo may have; send a smaller one.",
+                field=PHOTOS,
+            )
+        if len(content) > left:
+            raise _too_many(settings)
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return UploadedPhoto(bytes(content), digest)
+
+
+async def _read_text(part: aiohttp.BodyPartReader, name: str) -> str:
+    content = bytearray()
+    while chunk := await part.read_chunk():
+        content += chunk
+        if len(content) > MOST_TEXT_BYTES:
+            raise ArgumentError(f"A text may have {MOST_TEXT_BYTES} bytes; more came.", field=name)
+    return content.decode()
+
+
+def _check_encodings(*encodings: str) -> None:
+    for encoding in encodings:
+        if encoding.strip().lower() not in PLAIN:
+            raise UnsupportedFormatError(
+                "The form must be sent as it is: not compressed, no base64."
+            )
+
+
+def _too_many(settings: Settings) -> TooManyBytesError:
+    return TooManyBytesError(
+        f"All photos of a request may have {settings.max_total_bytes:,} bytes, and more came; "
+        "send fewer, or smaller ones.",
+        field=PHOTOS,
+    )
