@@ -24,7 +24,7 @@ def calibrate(name: str, data: Path, models_dir: Path | None, split: str | None)
 
     They must be photos that MODEL was not trained on, of names that it knows; some hundreds do.
     Training does this by itself; a model of the old service was never calibrated. Its temperature,
-    its plausible sets and the thresholds of its safe answers are written into its folder, and
+    its plausible sets and the rule of its safe answers are written into its folder, and
     servers that run take them up.
     """
     from plant_classification.cli.photo_bar import photo_bar
