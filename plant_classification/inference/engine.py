@@ -93,6 +93,8 @@ class Engine:
                 "INFERENCE_PRECISION_HINT": self.precision,
                 "PERFORMANCE_HINT": "THROUGHPUT" if for_many else "LATENCY",
                 "INFERENCE_NUM_THREADS": threads or processors(),
+                # Engines that share the machine would all be bound to the same first processors.
+                "ENABLE_CPU_PINNING": not 0 < threads < processors(),
             },
         )
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
