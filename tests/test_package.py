@@ -125,7 +125,7 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(distributions: Path) -> 
         path.relative_to(CHECKOUT).as_posix()
         for pattern in (
             *("**/*.py", "config.yaml", "py.typed"),
-            *("evaluation/templates/*", "models/starter/*", "taxonomy/*.csv"),
+            *("evaluation/templates/*", "models/starter/*", "server/static/*", "taxonomy/*.csv"),
         )
         for path in package.glob(pattern)
     }

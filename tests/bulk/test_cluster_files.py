@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from PIL import Image
 pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 
+ENVIRONMENT = {
+    **os.environ,
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+}
 FILES = Path(__file__).parents[2] / "etc" / "cluster"
 PHOTOS = 12
 ROWS_AND_HEADER = PHOTOS + 1
@@ -58,8 +63,8 @@ def test_slurm(data: Path) -> None:
         ["/bin/bash", "slurm.sh", "photos", "--out", "answers.csv"],
         cwd=data,
         env={
-            **os.environ,
-            "PATH": f"{data}:{os.environ['PATH']}",
+            **ENVIRONMENT,
+            "PATH": f"{data}:{ENVIRONMENT['PATH']}",
             "SLURM_JOB_NODELIST": "node[1-2]",
             "SLURM_SUBMIT_DIR": str(FILES.parents[1]),
         },
@@ -91,7 +96,7 @@ def test_kubernetes(data: Path) -> None:
         return words
 
     with ExitStack() as stack:
-        other = stack.enter_context(subprocess.Popen(command(1)))
+        other = stack.enter_context(subprocess.Popen(command(1), env=ENVIRONMENT))
         stack.callback(other.terminate)
-        subprocess.run(command(0), check=True, timeout=240)
+        subprocess.run(command(0), env=ENVIRONMENT, check=True, timeout=240)
     assert len((data / "answers.csv").read_text().splitlines()) == ROWS_AND_HEADER
