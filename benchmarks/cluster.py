@@ -1,14 +1,15 @@
 """What a Ray cluster costs beside the work itself: a run on one of its workers, and one without it.
 
-Run it with ``python benchmarks/cluster.py`` on a machine of two cores or more that does nothing
-else; some minutes. Needs the extra ``cluster`` and the photos of the shared data: ``../shared``, or
-the folder that PLANT_SHARED names. Both runs use one thread for the network and decode beside it.
+Run it with ``python benchmarks/cluster.py`` on Linux, on a machine that does nothing else; some
+minutes. Needs the extra ``cluster`` and the photos of the shared data: ``../shared``, or the folder
+that PLANT_SHARED names. All of it has one processor, so that what Ray does beside the work counts.
 Times are from the first part on: what comes before it (Ray, the model) is paid once, and printed.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import statistics
 import sys
 import tempfile
@@ -26,7 +27,7 @@ from plant_classification.bulk.run import Job, run
 from plant_classification.question import Question
 from plant_classification.settings import load_settings
 
-COUNT = 10_000
+COUNT = 2_000
 ROUNDS = 3
 PROCESSORS = 2
 """Of the cluster: one for the worker, and one that stays free."""
@@ -48,6 +49,7 @@ def timed(job: Job, classifier: Classifier) -> tuple[float, float]:
 
 def main() -> None:
     """Measure and print."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     ray.init(num_cpus=PROCESSORS, include_dashboard=False, log_to_driver=False)
     classifier = Classifier.load(settings=load_settings(threads=1), for_many=True)
     with tempfile.TemporaryDirectory() as folder:
