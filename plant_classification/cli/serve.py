@@ -74,6 +74,7 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for name in ("aiohttp.access", "deepaas"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)  # of DEEPaaS's dependencies
     settings = load_settings(models_dir=models_dir)
     asked = Options(processes or processors(), most_waiting, api_keys, cors)
     try:
