@@ -3,10 +3,12 @@
 #   node.sh NUMBER COUNT HOST:PORT COMMAND...
 # Machine 0 is HOST: it waits for the COUNT - 1 others, runs the command, and ends with its status.
 # The others work until machine 0 has been gone for five minutes; when it comes back, they join again.
+# All of them have the same RAY_AUTH_TOKEN: 32 characters or more, without which nobody gets in.
 set -eu
 number=$1 count=$2 head=$3
 shift 3
-export RAY_USAGE_STATS_ENABLED=0
+export RAY_USAGE_STATS_ENABLED=0 RAY_AUTH_MODE=token
+: "${RAY_AUTH_TOKEN:?give all machines of the cluster the same, such as 64 random hexadecimal digits}"
 
 if [ "$number" -gt 0 ]; then
   # Not "ray start --block" alone: it may stay when the rest of its node has ended.

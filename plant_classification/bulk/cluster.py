@@ -132,10 +132,16 @@ def check_cluster(address: str) -> None:
         if address != AUTO:  # Ray itself would try for six minutes
             host, _, port = address.removeprefix("ray://").rpartition(":")
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        words = f"There is no Ray cluster at {address!r}: {error}"
+        raise ArgumentError(words, field="cluster") from None
+    try:
         ray.init(address=address, log_to_driver=False, logging_level="error")
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        why = str(error).splitlines()[0].rstrip(".")
         raise ArgumentError(
-            f"There is no Ray cluster at {address!r}: {str(error).splitlines()[0]}",
+            f"The Ray cluster at {address!r} cannot be joined: {why}. "
+            "If it has a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN.",
             field="cluster",
         ) from None
 

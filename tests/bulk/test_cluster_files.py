@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -16,10 +17,6 @@ from PIL import Image
 pytest.importorskip("ray")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 
-ENVIRONMENT = {
-    **os.environ,
-    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-}
 FILES = Path(__file__).parents[2] / "etc" / "cluster"
 PHOTOS = 12
 ROWS_AND_HEADER = PHOTOS + 1
@@ -39,6 +36,17 @@ printf '127.0.0.1\\n127.0.0.2\\n'
 
 
 @pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Of somebody who has a token already, from another cluster."""
+    home = tmp_path / "home"
+    (home / ".ray").mkdir(parents=True)
+    (home / ".ray" / "auth_token").write_text(secrets.token_hex(32))
+    found = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**found, "HOME": str(home), "PATH": path}
+
+
+@pytest.fixture
 def data(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -53,7 +61,7 @@ def free_port() -> int:
         return int(opened.getsockname()[1])
 
 
-def test_slurm(data: Path) -> None:
+def test_slurm(data: Path, environment: dict[str, str]) -> None:
     for name, text in (("srun", SRUN), ("scontrol", SCONTROL)):
         (data / name).write_text(text)
         (data / name).chmod(0o755)
@@ -63,8 +71,8 @@ def test_slurm(data: Path) -> None:
         ["/bin/bash", "slurm.sh", "photos", "--out", "answers.csv"],
         cwd=data,
         env={
-            **ENVIRONMENT,
-            "PATH": f"{data}:{ENVIRONMENT['PATH']}",
+            **environment,
+            "PATH": f"{data}:{environment['PATH']}",
             "SLURM_JOB_NODELIST": "node[1-2]",
             "SLURM_SUBMIT_DIR": str(FILES.parents[1]),
         },
@@ -74,7 +82,7 @@ def test_slurm(data: Path) -> None:
     assert len((data / "answers.csv").read_text().splitlines()) == ROWS_AND_HEADER
 
 
-def test_kubernetes(data: Path) -> None:
+def test_kubernetes(data: Path, environment: dict[str, str]) -> None:
     text = (FILES / "kubernetes.yaml").read_text("utf-8")
     service, job = yaml.safe_load_all(text)
     pod = job["spec"]["template"]["spec"]
@@ -82,6 +90,8 @@ def test_kubernetes(data: Path) -> None:
     host = f"{job['metadata']['name']}-0.{service['metadata']['name']}:6379"
     assert service["metadata"]["name"] == pod["subdomain"]
     assert job["spec"]["completions"] == job["spec"]["parallelism"] == int(container["args"][1])
+    (token,) = container["env"]
+    environment[token["name"]] = secrets.token_hex(32)
     (volume,) = (one for one in container["volumeMounts"] if one["name"] == "photos")
     here = {
         "/srv/plant-classification/etc/cluster": str(FILES),
@@ -96,7 +106,25 @@ def test_kubernetes(data: Path) -> None:
         return words
 
     with ExitStack() as stack:
-        other = stack.enter_context(subprocess.Popen(command(1), env=ENVIRONMENT))
+        other = stack.enter_context(subprocess.Popen(command(1), env=environment))
         stack.callback(other.terminate)
-        subprocess.run(command(0), env=ENVIRONMENT, check=True, timeout=240)
+        subprocess.run(command(0), env=environment, check=True, timeout=240)
     assert len((data / "answers.csv").read_text().splitlines()) == ROWS_AND_HEADER
+
+
+def test_nobody_gets_in_without_the_token(data: Path, environment: dict[str, str]) -> None:
+    host = f"127.0.0.1:{free_port()}"
+    asked = ["plant-classification", "identify", "photos", "--out=a.csv", f"--cluster={host}"]
+    done = subprocess.run(
+        ["/bin/sh", FILES / "node.sh", "0", "1", host, "env", "-u", "RAY_AUTH_TOKEN", *asked],
+        cwd=data,
+        env={**environment, "RAY_AUTH_TOKEN": secrets.token_hex(32)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert f"The Ray cluster at '{host}' cannot be joined" in done.stderr
+    assert "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN" in done.stderr
+    assert not (data / "a.csv").exists()
