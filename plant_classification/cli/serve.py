@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from plant_classification.cli import options
-from plant_classification.settings import load_settings
+from plant_classification.settings import ENVIRONMENT_PREFIX, load_settings
 
 
 @click.command()
@@ -65,7 +65,8 @@ def serve(
         raise click.UsageError(
             "serve needs prometheus_client: pip install 'plant-classification[serve]'."
         )
-    os.environ.setdefault("DEEPAAS_V2_MODEL", "plant_classification")
+    if models_dir:  # for the processes of DEEPaaS, too, which read the settings anew
+        os.environ[f"{ENVIRONMENT_PREFIX}MODELS_DIR"] = str(models_dir)
     from aiohttp import web
 
     from plant_classification.inference.engine import processors
@@ -75,7 +76,7 @@ def serve(
     for name in ("aiohttp.access", "deepaas"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("py.warnings").setLevel(logging.ERROR)  # of DEEPaaS's dependencies
-    settings = load_settings(models_dir=models_dir)
+    settings = load_settings()
     asked = Options(processes or processors(), most_waiting, api_keys, cors)
     try:
         web.run_app(

@@ -43,6 +43,7 @@ class Predictors:
         self._threads = ThreadPoolExecutor(processes)
         self._all = [Supervisor(settings, workers=processes) for _ in range(processes)]
         self._free: asyncio.LifoQueue[Supervisor] = asyncio.LifoQueue()
+        self._warming: set[asyncio.Future[None]] = set()  # else nobody would hold them
         self.waiting = 0
         self.working = 0
 
@@ -88,7 +89,9 @@ class Predictors:
     def _give_back(self, supervisor: Supervisor, done: asyncio.Future[Any]) -> None:
         self.working -= 1
         if isinstance(done.exception(), (UnavailableError, DeadlineError)):
-            self._warming = asyncio.ensure_future(self._freed(supervisor))  # it is a new process
+            warming = asyncio.ensure_future(self._freed(supervisor))  # it is a new process
+            self._warming.add(warming)
+            warming.add_done_callback(self._warming.discard)
         else:
             self._free.put_nowait(supervisor)
 

@@ -23,13 +23,8 @@ MOST_GROWTH = 30_000_000
 mutated photos to the second. The least, since what one large photo took may stay for a while."""
 
 
-def test_each_worker_has_one_inference_process(service: Service) -> None:
-    assert len(service.inference_processes()) == WORKERS
-
-
-def test_killing_the_inference_process_is_an_error_of_its_request_alone(
-    service: Service, web: Web, flower: Path
-) -> None:
+def refused_when_killed(service: Service, web: Web) -> None:
+    """Kill the inference processes while one works: its request is told so."""
     web.asked.clear()
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(service.post, urls=f"{web.root}/silent")
@@ -39,6 +34,16 @@ def test_killing_the_inference_process_is_an_error_of_its_request_alone(
         response = pending.result(60)
     assert "died" in refused(response, 503)
     assert int(response.headers["Retry-After"]) > 0
+
+
+def test_each_worker_has_one_inference_process(service: Service) -> None:
+    assert len(service.inference_processes()) == WORKERS
+
+
+def test_killing_the_inference_process_is_an_error_of_its_request_alone(
+    service: Service, web: Web, flower: Path
+) -> None:
+    refused_when_killed(service, web)
     for _ in range(2 * WORKERS):
         assert service.post(flower).status_code == 200
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import time
@@ -16,30 +17,27 @@ import pytest
 import requests
 from api.service import MODULE, Service, serving_all
 from api.test_bad_requests import refused
-from api.web import Web, serving
+from api.test_crashes import refused_when_killed
+from api.web import Web
 from click.testing import CliRunner
 from drawn_plants import draw_plants
 from processes import all_gone, wait_until
 
 from plant_classification import Answer
 from plant_classification.cli import cli
+from plant_classification.models.choosing import STARTER_FOLDER
 
 pytestmark = pytest.mark.xdist_group("serve")
 
 PROCESSES = 2
+DAHLIA = Path(__file__).parents[2] / "docs" / "dahlia.jpg"
 
 
 @pytest.fixture(scope="module")
-def web(flower: Path) -> Iterator[Web]:
-    with serving(flower.read_bytes()) as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory, web: Web) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory, site: Web) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("serve")
     options = ("--processes", str(PROCESSES))
-    with serving_all(folder, *options, url_private_hosts=web.host, url_seconds=30) as service:
+    with serving_all(folder, *options, url_private_hosts=site.host, url_seconds=30) as service:
         yield service
         assert service.temporary_files() == []
 
@@ -55,6 +53,16 @@ def test_deepaas_is_there_whole(service: Service) -> None:
     assert service.get("/swagger.json").ok
     assert service.get("/api").ok
     assert service.get("/").json()["versions"]
+
+
+def test_the_models_folder_that_is_named_is_that_of_all_routes(tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    shutil.copytree(STARTER_FOLDER, folder / "garden")
+    with serving_all(tmp_path, "--processes", "1", "--models-dir", str(folder)) as service:
+        metadata = service.get(f"/v2/models/{MODULE}/").json()
+        assert metadata["model"]["name"] == "garden"
+        assert service.get("/page/models").json()["default"] == "garden"
+        assert service.post(DAHLIA).json()["model"]["name"] == "garden"
 
 
 def test_process_and_model_are_told_apart(service: Service) -> None:
@@ -93,28 +101,20 @@ def test_metrics_count_by_route(service: Service, flower: Path) -> None:
 
 
 def test_a_killed_process_costs_its_request_alone_and_is_replaced_warm(
-    service: Service, web: Web, flower: Path
+    service: Service, site: Web, flower: Path
 ) -> None:
-    web.asked.clear()
-    with ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(service.post, urls=f"{web.root}/silent")
-        assert web.asked.wait(60)
-        for child in service.inference_processes():
-            os.kill(child, signal.SIGKILL)
-        response = pending.result(60)
-    assert "died" in refused(response, 503)
-    assert int(response.headers["Retry-After"]) > 0
+    refused_when_killed(service, site)
     with ThreadPoolExecutor(2 * PROCESSES) as pool:
         for response in pool.map(service.post, [flower] * 4 * PROCESSES):
             assert response.status_code == 200
     assert len(service.inference_processes()) == PROCESSES
 
 
-def test_photos_are_read_side_by_side(service: Service, web: Web, flower: Path) -> None:
-    web.asked.clear()
+def test_photos_are_read_side_by_side(service: Service, site: Web, flower: Path) -> None:
+    site.asked.clear()
     with ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(service.post, urls=f"{web.root}/silent")
-        assert web.asked.wait(60)
+        pending = pool.submit(service.post, urls=f"{site.root}/silent")
+        assert site.asked.wait(60)
         assert service.post(flower).status_code == 200
         assert not pending.done()
         for child in service.inference_processes():
@@ -124,17 +124,17 @@ def test_photos_are_read_side_by_side(service: Service, web: Web, flower: Path) 
 
 
 def test_too_many_waiting_are_refused_and_who_leaves_makes_room(
-    tmp_path: Path, web: Web, flower: Path
+    tmp_path: Path, site: Web, flower: Path
 ) -> None:
     limits = {"url_seconds": 600, "deadline_seconds": 12}
     options = ("--processes", "1", "--most-waiting", "1")
     with (
-        serving_all(tmp_path, *options, url_private_hosts=web.host, **limits) as service,
+        serving_all(tmp_path, *options, url_private_hosts=site.host, **limits) as service,
         ThreadPoolExecutor(3) as pool,
     ):
-        web.asked.clear()
-        slow = pool.submit(service.post, urls=f"{web.root}/silent")
-        assert web.asked.wait(60)
+        site.asked.clear()
+        slow = pool.submit(service.post, urls=f"{site.root}/silent")
+        assert site.asked.wait(60)
         leaving = waiting_client(service, flower)
         wait_until(lambda: is_full(service, flower), "one waits")
         response = service.post(flower)
@@ -183,14 +183,14 @@ def test_a_body_over_the_limit_is_refused_before_all_of_it_came(tmp_path: Path) 
             assert opened.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
-def test_sigterm_finishes_what_runs(tmp_path: Path, web: Web) -> None:
+def test_sigterm_finishes_what_runs(tmp_path: Path, site: Web) -> None:
     options = ("--processes", "1")
-    with serving_all(tmp_path, *options, url_private_hosts=web.host, url_seconds=5) as service:
+    with serving_all(tmp_path, *options, url_private_hosts=site.host, url_seconds=5) as service:
         kin = service.inference_processes()
-        web.asked.clear()
+        site.asked.clear()
         with ThreadPoolExecutor(1) as pool:
-            pending = pool.submit(service.post, urls=f"{web.root}/silent")
-            assert web.asked.wait(60)
+            pending = pool.submit(service.post, urls=f"{site.root}/silent")
+            assert site.asked.wait(60)
             os.kill(service.pid, signal.SIGTERM)
             refused(pending.result(60), 504, "urls")
         wait_until(all_gone([service.pid, *kin]), "it has ended")
