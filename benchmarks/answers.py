@@ -22,7 +22,7 @@ from plant_classification.settings import load_settings
 from plant_classification.taxonomy import Label, Rank, ranks_of
 from plant_classification.trust import TrustRules, fit_trust, plausible_sets, probabilities
 from plant_classification.trust.rejection import REJECTED, fit_rejection, likeness
-from plant_classification.trust.safe_answer import RankTops, first_rank, tops_of_unknown
+from plant_classification.trust.safe_answer import RankTops, given_at, tops_of_unknown
 
 HALVES = 10
 NO_RANK = -1
@@ -129,10 +129,10 @@ def safe_answers(
     """What is said of photos at a confidence; those that are rejected get no answer."""
     rule = _taught(rules.safe)
     tops = tops_of_unknown(seen.logits, rules.temperature, seen.taxa, ranks)
-    is_given, rank = first_rank(rule.scores(tops.shares, tops.largest), rule.at(confidence))
-    is_given &= ~rejected(seen, rules)
-    right = np.take_along_axis(tops.right, rank[:, np.newaxis], axis=1)[:, 0]
-    return Given(np.where(is_given, rank, NO_RANK), right & is_given)
+    scores = rule.scores(tops.shares, tops.largest)
+    is_given, rank, right = given_at(rule.at(confidence), scores, tops.right)
+    is_kept = ~rejected(seen, rules)
+    return Given(np.where(is_given & is_kept, rank, NO_RANK), right & is_kept)
 
 
 def rejected(seen: Seen, rules: TrustRules) -> NDArray[np.bool_]:

@@ -173,7 +173,7 @@ def main(work: Path) -> None:
     groups = np.array([place // EACH for place in range(len(shown))])
     logits, maps = Engine(network, rule)(np.concatenate([rule.apply(picture) for picture in shown]))
     others = Seen(logits, maps.mean(axis=(1, 2)))
-    looks = [Seen(shown.logits, shown.features) for shown in (plants, train)]
+    looks = [Seen(look.logits, look.features) for look in (plants, train)]
     found = scores(looks[0], others, looks[1], pair.train.labels)
     found |= trained_heads(looks[0], others, looks[1], groups)
     print(

@@ -3,8 +3,9 @@
 ``choose`` holds back a fifth of train.txt and another source's photos, prints what the share of
 both networks was chosen by, and keeps crop and temperature. ``left-out`` then makes the model from
 almost all of train.txt without flickr5, and judges it on those photos; ``train`` makes it from
-almost all, and reads val.txt for its card; ``evaluate`` prints the figures of a model that is
-there. The photos are read from the folder that PLANT_SHARED names.
+almost all, and reads val.txt for its card; ``safe`` writes the safe answers alone into a starter
+that is there, and ``evaluate`` prints its figures. The photos are read from the folder that
+PLANT_SHARED names.
 """
 
 from __future__ import annotations

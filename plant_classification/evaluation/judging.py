@@ -21,7 +21,7 @@ from plant_classification.taxonomy import Label, ranks_of
 from plant_classification.taxonomy.synonyms import accepted_names, first_places
 from plant_classification.trust import TrustRules, fit_trust, plausible_sets, probabilities
 from plant_classification.trust.rejection import likeness
-from plant_classification.trust.safe_answer import first_rank, rank_tops
+from plant_classification.trust.safe_answer import given_at, rank_tops
 
 MOST_NAMED = 10
 COVERAGES = (0.8, 0.9, 0.95)
@@ -192,9 +192,8 @@ def _safe(
     scores = rule.scores(tops.shares, tops.largest)
     found = {}
     for confidence in confidences:
-        given, rank = first_rank(scores, rule.at(confidence))
-        right = np.take_along_axis(tops.right, rank[:, np.newaxis], axis=1)[:, 0]
-        found[confidence] = Safe(given, right & given)
+        given, _, right = given_at(rule.at(confidence), scores, tops.right)
+        found[confidence] = Safe(given, right)
     return found
 
 

@@ -8,7 +8,7 @@ from plant_classification.models.choosing import (
     model_at,
     read_model,
 )
-from plant_classification.models.conversion import Model, ready, why_not
+from plant_classification.models.conversion import Model, labels_of, ready, why_not
 from plant_classification.models.folder import (
     ModelFolder,
     read_model_folder,
@@ -23,6 +23,7 @@ __all__ = [
     "ModelFolder",
     "at_checkpoint",
     "find_model",
+    "labels_of",
     "list_models",
     "model_at",
     "read_model",

@@ -41,7 +41,7 @@ from plant_classification.models.folder import (
 )
 from plant_classification.models.legacy import LegacyFolder, inside, read_legacy_folder
 from plant_classification.settings import Settings
-from plant_classification.taxonomy import remarks
+from plant_classification.taxonomy import Label, remarks
 
 LOG = logging.getLogger(__name__)
 
@@ -86,6 +86,15 @@ def ready(model: Model, settings: Settings, seconds: float | None = None) -> Mod
         for remark in remarks(converted.labels()):
             LOG.warning("%s: %s", model.path, remark)
     return dataclasses.replace(converted, name=model.name, version=model.version)
+
+
+def labels_of(model: Model, settings: Settings) -> tuple[Label, ...]:
+    """The labels of a model; those of the old service get their families by the settings, too.
+
+    Raises:
+        ModelFolderError: They cannot be read.
+    """
+    return model.labels(settings.families) if isinstance(model, LegacyFolder) else model.labels()
 
 
 def why_not(model: Model) -> str | None:

@@ -18,6 +18,7 @@ from plant_classification.server.keys import read_keys
 from plant_classification.server.lanes import Lanes, Predictors
 from plant_classification.server.state import PREDICTORS, SETTINGS
 from plant_classification.server.trainings import remember
+from plant_classification.server.uploads import FORM_BYTES
 from plant_classification.settings import Settings
 
 MODULE = "plant_classification"
@@ -86,6 +87,6 @@ def _configure_deepaas(settings: Settings) -> None:
         "workers": 1,
         "warm": False,
         "model_name": MODULE,
-        "client_max_size": settings.max_total_bytes + 2**20,  # the form around the photos
+        "client_max_size": settings.max_total_bytes + FORM_BYTES,
     }.items():
         cfg.CONF.set_override(name, value)

@@ -15,7 +15,14 @@ from aiohttp.typedefs import Handler
 
 from plant_classification.errors import ModelFolderError
 from plant_classification.inference.expectation import PRIOR, species_lists
-from plant_classification.models import LegacyFolder, Model, find_model, list_models, why_not
+from plant_classification.models import (
+    LegacyFolder,
+    Model,
+    find_model,
+    labels_of,
+    list_models,
+    why_not,
+)
 from plant_classification.photos.decoding import FORMATS_READ
 from plant_classification.server.state import SETTINGS
 from plant_classification.settings import Settings
@@ -173,7 +180,7 @@ def species(name: str | None, settings: Settings) -> dict[str, Any]:
         ModelFolderError: It cannot be read.
     """
     model = find_model(name, settings.models_dir)
-    labels = model.labels(settings.families) if isinstance(model, LegacyFolder) else model.labels()
+    labels = labels_of(model, settings)
     families: dict[str | None, dict[str, list[Label]]] = {}
     for label in sorted(labels, key=lambda one: (one.family is None, one.family or "", one.name)):
         genera = families.setdefault(label.family, {})

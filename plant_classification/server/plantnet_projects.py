@@ -7,7 +7,7 @@ from typing import Any
 
 from plant_classification.errors import ArgumentError
 from plant_classification.inference.expectation import Expectation, species_lists
-from plant_classification.models import LegacyFolder, Model, find_model
+from plant_classification.models import find_model, labels_of
 from plant_classification.question import Question
 from plant_classification.server.plantnet_format import ALL
 from plant_classification.settings import Settings
@@ -28,7 +28,7 @@ def rows(settings: Settings) -> list[dict[str, Any]]:
         ModelFolderError: The model cannot be read.
     """
     model = find_model(None, settings.models_dir)
-    known = _labels(model, settings)
+    known = labels_of(model, settings)
     found = [_row("all", f"All that the model {model.name} knows", len(known))]
     for name in species_lists(settings.models_dir):
         if name not in ALL:
@@ -48,12 +48,8 @@ def labels(settings: Settings, project: str | None = None) -> tuple[Label, ...]:
         ArgumentError: The list names what the model does not know.
         ModelFolderError: The model cannot be read.
     """
-    known = _labels(find_model(None, settings.models_dir), settings)
+    known = labels_of(find_model(None, settings.models_dir), settings)
     return known if project is None or project in ALL else _listed(known, settings, project)
-
-
-def _labels(model: Model, settings: Settings) -> tuple[Label, ...]:
-    return model.labels(settings.families) if isinstance(model, LegacyFolder) else model.labels()
 
 
 def _listed(known: tuple[Label, ...], settings: Settings, name: str) -> tuple[Label, ...]:

@@ -224,10 +224,9 @@ def rank_tops(
         found = probabilities(left, temperature)
         for place, rank in enumerate(ranks):
             if rank.taxa:
-                sums = rank.sum(found)
-                is_open = is_left & (rank.members[found.argmax(axis=1)] >= 0)
-                shares[rows, place] = np.where(is_open, sums.max(axis=1), 0)
-                right[rows, place] = is_open & (sums.argmax(axis=1) == rank.members[labels])
+                share, first, is_open = _first_taxon(found, rank)
+                shares[rows, place] = np.where(is_left, share, 0)
+                right[rows, place] = is_left & is_open & (first == rank.members[labels])
     return RankTops(shares, right, largest)
 
 
@@ -250,12 +249,22 @@ def tops_of_unknown(
     right = np.zeros((len(found), len(ranks)), np.bool_)
     for place, rank in enumerate(ranks):
         if rank.taxa:
-            sums = rank.sum(found)
-            is_open = rank.members[found.argmax(axis=1)] >= 0
-            first = zip(sums.argmax(axis=1), taxa, strict=True)
-            shares[:, place] = np.where(is_open, sums.max(axis=1), 0)
-            right[:, place] = is_open & [rank.taxa[index] == names[place] for index, names in first]
+            shares[:, place], first, is_open = _first_taxon(found, rank)
+            named = zip(first, taxa, strict=True)
+            right[:, place] = is_open & [rank.taxa[index] == names[place] for index, names in named]
     return RankTops(shares, right, logits.max(axis=1).astype(np.float64) / temperature)
+
+
+def _first_taxon(
+    found: NDArray[np.float64], rank: Rank
+) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.bool_]]:
+    """Its probability, which one it is, and whether the most probable label has that rank at all.
+
+    Where it has not, the probability is 0.
+    """
+    sums = rank.sum(found)
+    is_open = rank.members[found.argmax(axis=1)] >= 0
+    return np.where(is_open, sums.max(axis=1), 0), sums.argmax(axis=1), is_open
 
 
 def fit_safe(known: RankTops, unknown: RankTops) -> SafeRule:
@@ -295,29 +304,32 @@ def fit_safe(known: RankTops, unknown: RankTops) -> SafeRule:
     )
 
 
-def first_rank(
-    scores: NDArray[np.float64], threshold: float
-) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-    """Whether some rank reaches the threshold, and the most specific one that does.
+def given_at(
+    threshold: float, scores: NDArray[np.float64], right: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.bool_]]:
+    """The answers that are given: of the most specific rank that reaches the threshold.
 
     Args:
-        scores: ``(N, 3)``.
         threshold: What must be reached.
+        scores: ``(N, 3)``, how sure the first taxon of each rank is.
+        right: ``(N, 3)``, whether it is the right one.
 
     Returns:
-        ``bool (N,)`` and ``intp (N,)``.
+        Whether there is one, ``bool (N,)``; of which rank, ``intp (N,)``, 0 where there is none;
+        and whether there is one that is right, ``bool (N,)``.
     """
     reached = scores >= threshold
-    return np.asarray(reached.any(axis=1)), np.asarray(reached.argmax(axis=1))
+    is_given, place = np.asarray(reached.any(axis=1)), np.asarray(reached.argmax(axis=1))
+    is_right = np.take_along_axis(right, place[:, np.newaxis], axis=1)[:, 0]
+    return is_given, place, is_given & is_right
 
 
 def _counts(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """At each of ``TRIED`` the answers that are given, and the wrong ones among them."""
     counts = []
     for threshold in TRIED:
-        is_given, place = first_rank(scores, threshold)
-        is_right = np.take_along_axis(right, place[:, np.newaxis], axis=1)[:, 0]
-        counts.append((int(is_given.sum()), int((is_given & ~is_right).sum())))
+        is_given, _, is_right = given_at(threshold, scores, right)
+        counts.append((int(is_given.sum()), int(is_given.sum() - is_right.sum())))
     return counts
 
 
