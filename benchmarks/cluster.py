@@ -21,9 +21,10 @@ import ray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.batch import write_photos
 from benchmarks.figures import Figure, show
-from plant_classification import Classifier
 from plant_classification.bulk.observations import Grouping
 from plant_classification.bulk.run import Job, run
+from plant_classification.models import read_model_folder
+from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.question import Question
 from plant_classification.settings import load_settings
 
@@ -33,13 +34,13 @@ PROCESSORS = 2
 """Of the cluster: one for the worker, and one that stays free."""
 
 
-def timed(job: Job, classifier: Classifier) -> tuple[float, float]:
+def timed(job: Job) -> tuple[float, float]:
     """Seconds until the first part is done, and seconds for each photo after it."""
     came: list[tuple[float, int]] = []
     start = time.perf_counter()
     run(
         job,
-        classifier,
+        read_model_folder(STARTER_FOLDER),
         load_settings(threads=1),
         tell=lambda done: came.append((time.perf_counter(), done.rows)),
     )
@@ -51,7 +52,6 @@ def main() -> None:
     """Measure and print."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     ray.init(num_cpus=PROCESSORS, include_dashboard=False, log_to_driver=False)
-    classifier = Classifier.load(settings=load_settings(threads=1), for_many=True)
     with tempfile.TemporaryDirectory() as folder:
         photos = Path(folder) / "photos"
         write_photos(photos, COUNT)
@@ -61,7 +61,7 @@ def main() -> None:
         for number in range(ROUNDS):
             for cluster, found in ((None, here), ("auto", there)):
                 out = Path(folder) / f"{cluster}{number}.csv"
-                found.append(timed(dataclasses.replace(job, out=out, cluster=cluster), classifier))
+                found.append(timed(dataclasses.replace(job, out=out, cluster=cluster)))
     (first_here, each_here), (first_there, each_there) = (
         [statistics.median(column) for column in zip(*found, strict=True)]
         for found in (here, there)

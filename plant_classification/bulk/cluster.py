@@ -7,7 +7,6 @@ is replaced, and its part done again. Ray is the extra ``cluster``.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import logging
 import os
@@ -27,13 +26,10 @@ from plant_classification.bulk.journal import Journal, count_errors
 from plant_classification.bulk.observations import Observation
 from plant_classification.bulk.parts import Part
 from plant_classification.bulk.rows import Row
-from plant_classification.bulk.work import answered
+from plant_classification.bulk.worker import Errand, Worker
 from plant_classification.errors import ArgumentError, PlantClassificationError, UnavailableError
-from plant_classification.inference.classifier import Classifier
-from plant_classification.models import STARTER, ModelFolder
+from plant_classification.models import STARTER
 from plant_classification.models.choosing import STARTER_FOLDER
-from plant_classification.question import Question
-from plant_classification.settings import Settings
 
 AUTO = "auto"
 COUNTS = ("rows", "errors", "fault", "words")
@@ -49,41 +45,27 @@ PATIENCE = 900.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Errand:
-    """What a worker is told once.
+class Place:
+    """Where a worker finds and leaves things.
 
     Attributes:
-        model: Name or folder of the model.
-        precision: That of the machine that asks, so that all rows come from the same numbers.
-        question: What is asked of each observation.
-        settings: Those of the machine that asks.
         journal: Where parts are written.
         folder: That which relative paths start from.
     """
 
-    model: str | Path
-    precision: str
-    question: Question
-    settings: Settings
     journal: Journal
     folder: Path
 
 
-class Worker:
+class PartWorker:
     """A process that answers parts with a processor of its own."""
 
-    def __init__(self, errand: Errand) -> None:
-        settings = dataclasses.replace(errand.settings, threads=1)
-        self._errand = dataclasses.replace(errand, settings=settings)
-        os.chdir(errand.folder)
-
-    @functools.cached_property
-    def _classifier(self) -> Classifier:
-        """Loaded with the first part: an error while it begins would end Ray's worker, unsaid."""
-        errand = self._errand
-        return Classifier.load(
-            errand.model, errand.precision, settings=errand.settings, for_many=True
-        )
+    def __init__(self, errand: Errand, place: Place) -> None:
+        if errand.model.name == STARTER:  # which is that of its own package
+            model = dataclasses.replace(errand.model, path=STARTER_FOLDER)
+            errand = dataclasses.replace(errand, model=model)
+        self._worker, self._journal = Worker(errand), place.journal
+        os.chdir(place.folder)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Do parts; of each the numbers of rows and errors, or the error that ends the run.
@@ -99,19 +81,16 @@ class Worker:
         except PlantClassificationError as error:
             return dict(zip(COUNTS, (0, 0, type(error).__name__, error.message), strict=True))
         except OSError as error:
-            words = f"{self._errand.journal.folder} cannot be written: {error.strerror}."
+            words = f"{self._journal.folder} cannot be written: {error.strerror}."
             return dict(zip(COUNTS, (0, 0, ArgumentError.__name__, words), strict=True))
         return dict(zip(COUNTS, (len(rows), count_errors(rows), "", ""), strict=True))
 
     def _do(self, part: Part) -> list[Row]:
-        journal, question = self._errand.journal, self._errand.question
-        if journal.errors(part.digest, len(part.observations)) is not None:
-            return list(journal.rows(part.digest))  # of a worker that died after it
-        ((_, rows, is_final),) = answered(
-            [part], question, self._classifier, self._errand.settings, 2
-        )
-        journal.write(part.digest, rows, is_final=is_final)
-        return rows
+        if self._journal.errors(part.digest, len(part.observations)) is not None:
+            return list(self._journal.rows(part.digest))  # of a worker that died after it
+        rows, lasting = zip(*self._worker.found(part.observations), strict=True)
+        self._journal.write(part.digest, rows, is_final=all(lasting))
+        return list(rows)
 
 
 def check_cluster(address: str) -> None:
@@ -146,12 +125,15 @@ def check_cluster(address: str) -> None:
         ) from None
 
 
-def answered_on_cluster(parts: Iterable[Part], errand: Errand) -> Iterator[tuple[int, int]]:
+def answered_on_cluster(
+    parts: Iterable[Part], errand: Errand, journal: Journal
+) -> Iterator[tuple[int, int]]:
     """Let the workers of the cluster that was joined do parts.
 
     Args:
         parts: What is to be done; all of them are sent.
         errand: What the workers are told.
+        journal: Where they write parts.
 
     Yields:
         For each part, in any order, the number of its rows, and of errors among them.
@@ -163,30 +145,22 @@ def answered_on_cluster(parts: Iterable[Part], errand: Errand) -> Iterator[tuple
     items = [{"part": _as_text(part)} for part in parts]
     if not items:
         return
+    place = Place(dataclasses.replace(journal, folder=journal.folder.resolve()), Path.cwd())
     ray, data = import_module("ray"), import_module("ray.data")
     data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     workers = max(1, int(ray.cluster_resources().get("CPU", 1)) - SPARE)
     done = data.from_items(items, override_num_blocks=len(items)).map_batches(
-        Worker,
+        PartWorker,
         batch_size=1,
         compute=data.ActorPoolStrategy(min_size=1, max_size=min(workers, len(items))),
         num_cpus=1,
-        fn_constructor_args=(errand,),
+        fn_constructor_args=(errand, place),
     )
     for row in _patiently(done.iter_rows()):
         if row["fault"]:
             raise getattr(errors, row["fault"])(row["words"])
         yield int(row["rows"]), int(row["errors"])
-
-
-def errand_of(
-    model: ModelFolder, precision: str, question: Question, settings: Settings, journal: Journal
-) -> Errand:
-    """What is told; the starter is that of the worker's own package."""
-    name = STARTER if model.path == STARTER_FOLDER else model.path.resolve()
-    journal = dataclasses.replace(journal, folder=journal.folder.resolve())
-    return Errand(name, precision, question, settings, journal, Path.cwd())
 
 
 def _patiently(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from plant_classification.bulk.cluster import answered_on_cluster, check_cluster, errand_of
+from plant_classification.bulk.cluster import answered_on_cluster, check_cluster
 from plant_classification.bulk.darwin_core import TERMS, as_darwin_core
 from plant_classification.bulk.journal import (
     Journal,
@@ -26,10 +26,11 @@ from plant_classification.bulk.parts import Part, by_content, by_time, in_parts
 from plant_classification.bulk.rows import printable
 from plant_classification.bulk.table_files import check_format, write_table
 from plant_classification.bulk.work import answered
+from plant_classification.bulk.worker import Errand
 from plant_classification.errors import ArgumentError
-from plant_classification.inference.classifier import Classifier
-from plant_classification.inference.engine import processors
+from plant_classification.inference.engine import precision_of
 from plant_classification.inference.expectation import files_of
+from plant_classification.models import ModelFolder
 from plant_classification.models.files import remembered_sha256
 from plant_classification.question import Question
 from plant_classification.settings import Settings
@@ -79,7 +80,7 @@ class Job:
 
 def run(
     job: Job,
-    classifier: Classifier,
+    model: ModelFolder,
     settings: Settings,
     lines: Iterable[str] = (),
     tell: Callable[[Done], None] = lambda _done: None,
@@ -90,8 +91,8 @@ def run(
 
     Args:
         job: What is to be done.
-        classifier: Compiled ``for_many``.
-        settings: Those of the classifier.
+        model: What answers.
+        settings: For its precision and processors, and for the limits of photos.
         lines: Paths and addresses, where they are one of the places.
         tell: Is told how far it is.
 
@@ -99,7 +100,7 @@ def run(
         ArgumentError: Something asked that cannot be, or otherwise than the table was begun.
         DatasetError: A folder, table or archive that cannot be read.
         ModelFolderError: The model is damaged.
-        UnavailableError: The cluster does nothing.
+        UnavailableError: The cluster does nothing, or processes die whatever they are asked for.
         OSError: The journal or the table cannot be written.
     """
     check_format(job.out)
@@ -107,12 +108,13 @@ def run(
         check_places(job.places)
     if job.cluster:
         check_cluster(job.cluster)
-    fingerprint = fingerprint_of(job, classifier, settings)
+    errand = Errand(model, precision_of(model, settings.precision), job.question, settings)
+    fingerprint = fingerprint_of(job, errand)
     with opened_journal(job.out, fingerprint) as journal:
         _check_photos(job, journal)
 
         def check() -> None:
-            if fingerprint_of(job, classifier, settings) != fingerprint:
+            if fingerprint_of(job, errand) != fingerprint:
                 raise ArgumentError(
                     "The species list or prior.csv was changed while the run went on: give another "
                     f"file than {job.out}, or remove {journal.folder}.",
@@ -135,7 +137,7 @@ def run(
                     done = Done(done.rows + count, done.kept + count, done.errors + errors)
                     tell(done)
 
-        for rows, errors in _each(missing(), job, classifier, settings, journal, check):
+        for rows, errors in _each(missing(), job, errand, journal, check):
             done = Done(done.rows + rows, done.kept, done.errors + errors)
             tell(done)
         if not digests:
@@ -162,8 +164,7 @@ def _check_photos(job: Job, journal: Journal) -> None:
 def _each(
     parts: Iterable[Part],
     job: Job,
-    classifier: Classifier,
-    settings: Settings,
+    errand: Errand,
     journal: Journal,
     check: Callable[[], None],
 ) -> Iterator[tuple[int, int]]:
@@ -172,13 +173,11 @@ def _each(
     Before a part is kept, ``check`` may raise: then its rows do not belong to the others.
     """
     if job.cluster:
-        errand = errand_of(classifier.folder, classifier.precision, job.question, settings, journal)
-        for counts in answered_on_cluster(parts, errand):
+        for counts in answered_on_cluster(parts, errand, journal):
             check()
             yield counts
         return
-    threads = processors() + 1
-    for part, rows, is_final in answered(parts, job.question, classifier, settings, threads):
+    for part, rows, is_final in answered(parts, errand):
         check()
         journal.write(part.digest, rows, is_final=is_final)
         yield len(rows), count_errors(rows)
@@ -194,16 +193,17 @@ def write(job: Job, journal: Journal, digests: Iterable[str]) -> None:
         write_table(job.out, rows)
 
 
-def fingerprint_of(job: Job, classifier: Classifier, settings: Settings) -> Mapping[str, Any]:
+def fingerprint_of(job: Job, errand: Errand) -> Mapping[str, Any]:
     """All that changes the rows, beside what is in the photos, as JSON takes it."""
     asked = dataclasses.asdict(job.question)
+    settings = errand.settings
     listed, prior = files_of(job.question, settings.models_dir)
     return {
         "program": version(PROGRAM),
         **dataclasses.asdict(job.grouping),
         "strict": job.strict,
-        "model": f"{classifier.folder.name} {classifier.folder.version}",
-        "precision": classifier.precision,
+        "model": f"{errand.model.name} {errand.model.version}",
+        "precision": errand.precision,
         **asked,
         "species_list": listed and f"{listed.name} {_digest(listed)}",
         "prior": _digest(prior),

@@ -1,83 +1,114 @@
-"""Parts answered, several observations at a time."""
+"""Parts answered on this machine, by a process for each processor.
+
+A photo that ends its process, or holds it up for too long, is a row with an error: it is found by
+asking again for each of those that were asked for together.
+"""
 
 from __future__ import annotations
 
 import collections
-import dataclasses
-from collections.abc import Iterable, Iterator
+import contextlib
+import itertools
+import queue
+from collections.abc import Iterable, Iterator, Sequence
 
 from plant_classification.bulk.observations import Observation
 from plant_classification.bulk.parts import Part
-from plant_classification.bulk.remote import source_of
-from plant_classification.bulk.rows import Row, lineage_of, row_of, row_of_error
-from plant_classification.errors import ModelFolderError, PhotoError, PlantClassificationError
-from plant_classification.inference.classifier import Classifier
+from plant_classification.bulk.rows import Row, row_of_error
+from plant_classification.bulk.worker import Errand, Found
+from plant_classification.errors import DeadlineError, UnavailableError
+from plant_classification.inference.engine import processors
+from plant_classification.inference.process import Process
 from plant_classification.photos.ahead import in_order
-from plant_classification.question import Question
-from plant_classification.settings import Settings
 
-WAITING = 8
-"""Observations that may be answered before an earlier one, for each thread."""
+WORKER = "plant_classification.bulk.worker"
+AT_ONCE = 16
+"""Observations that a process is asked for together, since handing them over takes its time."""
+
+AHEAD = 4
+"""How often that may be answered before earlier ones are, for each process."""
 
 
-def answered(
-    parts: Iterable[Part],
-    question: Question,
-    classifier: Classifier,
-    settings: Settings,
-    threads: int,
-) -> Iterator[tuple[Part, list[Row], bool]]:
+def answered(parts: Iterable[Part], errand: Errand) -> Iterator[tuple[Part, list[Row], bool]]:
     """The rows of parts, one part after another; the next ones are begun meanwhile.
 
-    With each comes whether its errors, if there are some, are those of the photos themselves: what
-    is not there, or not reached, may be another time.
+    With each comes whether its errors, if there are some, are those of the photos themselves.
 
     Args:
         parts: What is to be done, taken when there is room for it.
-        question: What is asked of each observation.
-        classifier: Compiled ``for_many``.
-        settings: Those of the classifier.
-        threads: How many ask it at once.
+        errand: What is asked of each observation; ``threads`` of its settings is how many
+            processes there are, by default one for each processor.
 
     Raises:
         ArgumentError: A question that cannot be answered for any photo.
         ModelFolderError: The model is damaged.
+        UnavailableError: Processes die whatever they are asked for.
     """
-    lineage = lineage_of(classifier.labels)
-    asked = {field.name: getattr(question, field.name) for field in dataclasses.fields(question)}
     begun: collections.deque[Part] = collections.deque()
 
-    def each() -> Iterator[Observation]:
+    def observations() -> Iterator[Observation]:
         for part in parts:
             begun.append(part)
             yield from part.observations
 
-    def row(observation: Observation) -> tuple[Row, bool]:
-        if observation.fault:
-            return row_of_error(observation, observation.fault), False
-        photos, organs = observation.photos, observation.organs
-        few = photos[: settings.max_photos]
-        try:
-            sources = [source_of(one, settings) for one in few]
-            answer = classifier.identify(sources, organs and organs[: len(few)], **asked)
-        except ModelFolderError:
-            raise
-        except PlantClassificationError as error:
-            if error.field in asked:  # which no photo would be answered
-                raise
-            return row_of_error(observation, error.message), isinstance(error, PhotoError)
-        found = row_of(observation, answer, lineage)
-        if len(few) < len(photos):
-            found["warnings"].append(
-                f"Only the first {len(few)} of {len(photos)} photos were seen."
-            )
-        return found, True
+    count = errand.settings.threads or processors()
+    idle: queue.SimpleQueue[Process | None] = queue.SimpleQueue()
+    for _ in range(count):
+        idle.put(None)  # it is started when it is needed
+    with contextlib.ExitStack() as stack:
 
-    rows: list[Row] = []
-    is_final = True
-    for found, is_lasting in in_order(row, each(), threads, WAITING * threads):
-        rows.append(found)
-        is_final &= is_lasting
-        if len(rows) == len(begun[0].observations):
-            yield begun.popleft(), rows, is_final
-            rows, is_final = [], True
+        def found(some: Sequence[Observation]) -> list[Found]:
+            process = idle.get()
+            try:
+                if process is None:
+                    process = Process(WORKER, errand)
+                    stack.callback(process.close)
+                return _found(process, some, errand.settings.deadline_seconds)
+            finally:
+                idle.put(process)
+
+        each = in_order(found, _some(observations()), count, AHEAD * count)
+        stack.enter_context(contextlib.closing(each))
+        rows: list[Row] = []
+        is_final = True
+        for row, is_lasting in itertools.chain.from_iterable(each):
+            rows.append(row)
+            is_final &= is_lasting
+            if len(rows) == len(begun[0].observations):
+                yield begun.popleft(), rows, is_final
+                rows, is_final = [], True
+
+
+def _some(observations: Iterator[Observation]) -> Iterator[list[Observation]]:
+    while some := list(itertools.islice(observations, AT_ONCE)):
+        yield some
+
+
+def _found(process: Process, some: Sequence[Observation], seconds: float) -> list[Found]:
+    """Ask for observations; where that fails, for each of them, to know which one it was.
+
+    Raises:
+        UnavailableError: It fails for each of them.
+    """
+    try:
+        found: list[Found] = process.ask(some, seconds * len(some))
+    except (UnavailableError, DeadlineError):
+        found = [_alone(process, one, seconds) for one in some]
+        if len(some) == AT_ONCE and all(row["error"] for row, _ in found):
+            raise UnavailableError(
+                f"The inference process died {len(some)} times, the last time with "
+                f"{some[-1].name}: see that there is memory enough. What is done is kept."
+            ) from None
+    return found
+
+
+def _alone(process: Process, one: Observation, seconds: float) -> Found:
+    try:
+        (found,) = process.ask([one], seconds)
+    except DeadlineError as error:
+        return row_of_error(one, error.message), False
+    except UnavailableError:
+        words = "The process that read it died: out of memory, or the photo is damaged."
+        return row_of_error(one, words), False
+    else:
+        return found  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ from plant_classification.errors import ArgumentError
 
 if TYPE_CHECKING:
     from plant_classification.bulk.run import Done, Job
-    from plant_classification.inference.classifier import Classifier
+    from plant_classification.models import ModelFolder
     from plant_classification.settings import Settings
 
 DARWIN_CORE = "darwin-core"
@@ -73,7 +73,7 @@ def standard_input() -> Iterator[str]:
         yield from map(os.fsdecode, sys.stdin.buffer)
 
 
-def write(job: Job, classifier: Classifier, settings: Settings) -> None:
+def write(job: Job, model: ModelFolder, settings: Settings) -> None:
     """Write the table, with a bar; at the end say what came of it.
 
     Raises:
@@ -91,7 +91,7 @@ def write(job: Job, classifier: Classifier, settings: Settings) -> None:
             bar(done.rows, total, words)
 
         try:
-            done = run(job, classifier, settings, standard_input(), tell)
+            done = run(job, model, settings, standard_input(), tell)
         except OSError as error:
             raise ArgumentError(
                 f"{job.out} cannot be written: {error.strerror or error}. What is done is kept "

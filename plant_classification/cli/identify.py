@@ -175,7 +175,7 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
 
     from plant_classification.bulk.run import Job
     from plant_classification.inference.classifier import Classifier
-    from plant_classification.models import find_model
+    from plant_classification.models import model_at, ready
     from plant_classification.settings import load_settings
 
     settings = load_settings(models_dir=models_dir)
@@ -197,15 +197,13 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     alone = {"--observation": observation, "--organ": organs, "--saliency": saliency}
     given = {name for name, value in alone.items() if value}
     check_bulk(given, grouping, out, form or strict or cluster, as_json=as_json)
-    newest = find_model(None, settings.models_dir).path if model is None else model
-    classifier = Classifier.load(
-        newest, settings=settings, checkpoint=checkpoint, for_many=out is not None
-    )
+    chosen = ready(model_at(model, settings.models_dir, checkpoint), settings)
     if out:
         places = tuple(photos)
         job = Job(places, grouping, question, out, bool(form), strict, cluster)
-        write(job, classifier, settings)
+        write(job, chosen, settings)
         return
+    classifier = Classifier(chosen, settings, settings.precision, settings.threads)
     if given:
         found: Iterable[Observation] = _of_arguments(photos, organs, as_one=observation)
     else:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
-import os
-import signal
-import sys
-import threading
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from typing import Any
 
 from plant_classification.errors import PlantClassificationError
 from plant_classification.inference.answer import Answer
 from plant_classification.inference.classifier import Classifier
 from plant_classification.inference.explanation import Explanation
+from plant_classification.inference.process import answer_messages
 from plant_classification.inference.request import ExplanationRequest, Request
 from plant_classification.models import ModelFolder, find_model, ready
 from plant_classification.settings import Settings
@@ -28,28 +25,16 @@ Load = Callable[[ModelFolder], Classifier]
 
 
 def main(descriptor: int) -> None:
-    """Answer what comes through the connection until its other end is closed.
+    """Answer messages: each is a ``Request`` to identify, or the name of a model to load.
 
-    First comes the ``Settings``; then each message is a ``Request`` to identify, or the name of a
-    model to load (None for the newest).
+    First comes the ``Settings``. Without a name (None) the newest model is loaded.
     """
-    # Ctrl-C in a terminal reaches the child too; it ends with its parent.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    connection = Connection(descriptor)
-    settings: Settings = connection.recv()
+    answer_messages(descriptor, _begin)
+
+
+def _begin(settings: Settings) -> Callable[[Request | str | None], Any]:
     load: Load = functools.lru_cache(settings.cached_models)(functools.partial(_load, settings))
-    while True:
-        try:
-            message: Request | str | None = connection.recv()
-        except EOFError:
-            return
-        connection.send(_answer(message, settings, load))
-
-
-def _end_with_parent() -> None:
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(1)
+    return functools.partial(_answer, settings=settings, load=load)
 
 
 def _load(settings: Settings, folder: ModelFolder) -> Classifier:

@@ -143,6 +143,17 @@ class Engine:
             self._idle.put(request)
 
 
+def precision_of(model: ModelFolder, wanted: str) -> str:
+    """What a model is computed in; ``"auto"`` is f32 for a model of the old service, else bf16.
+
+    Raises:
+        ArgumentError: As :func:`choose_precision`.
+    """
+    if wanted == "auto" and model.is_imported:
+        wanted = "f32"
+    return choose_precision(wanted, core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+
+
 def engine_of(
     model: ModelFolder, precision: str = "auto", threads: int = 0, *, for_many: bool = False
 ) -> Engine:
@@ -161,8 +172,7 @@ def engine_of(
     """
     model.file(NETWORK_WEIGHTS)
     network = model.file(NETWORK)
-    if precision == "auto" and model.is_imported:
-        precision = "f32"
+    precision = precision_of(model, precision)
     try:
         engine = Engine(network, model.preprocessing, precision, threads, for_many=for_many)
     except (RuntimeError, TypeError) as error:  # what OpenVINO raises

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -14,7 +14,7 @@ Made = TypeVar("Made")
 
 def in_order(
     make: Callable[[Given], Made], given: Iterable[Given], threads: int | None, ahead: int
-) -> Iterator[Made]:
+) -> Generator[Made, None, None]:
     """What is made of each thing, in order; when it is left early, what is not begun is dropped.
 
     Args:

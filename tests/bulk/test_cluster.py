@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from tiny_network import write_tiny_model
 
-from plant_classification import Classifier
 from plant_classification.bulk import cluster, parts
 from plant_classification.bulk.observations import Grouping
 from plant_classification.bulk.run import Done, Job, run
 from plant_classification.errors import ArgumentError, ModelFolderError, UnavailableError
+from plant_classification.models import read_model_folder
 from plant_classification.question import Question
 from plant_classification.settings import Settings, load_settings
 
@@ -81,20 +81,20 @@ def same(table: Path, other: Path) -> bool:
 def test_two_nodes_write_the_table_of_one_machine(
     nodes: Any, garden: Path, settings: Settings, tmp_path: Path
 ) -> None:
-    classifier = Classifier.load("tiny", settings=settings, for_many=True)
-    run(job(garden, tmp_path / "here.jsonl", None), classifier, settings)
+    model = read_model_folder(settings.models_dir / "tiny")
+    run(job(garden, tmp_path / "here.jsonl", None), model, settings)
     table = tmp_path / "there.jsonl"
-    assert run(job(garden, table, nodes.address), classifier, settings) == Done(PHOTOS + 1, 0, 1)
+    assert run(job(garden, table, nodes.address), model, settings) == Done(PHOTOS + 1, 0, 1)
     assert same(table, tmp_path / "here.jsonl")
-    again = run(job(garden, table, nodes.address), classifier, settings)
+    again = run(job(garden, table, nodes.address), model, settings)
     assert again == Done(PHOTOS + 1, PHOTOS + 1, 1)
 
 
 def test_a_node_that_is_killed_is_no_loss(
     nodes: Any, garden: Path, settings: Settings, tmp_path: Path
 ) -> None:
-    classifier = Classifier.load("tiny", settings=settings, for_many=True)
-    run(job(garden, tmp_path / "here.jsonl", None), classifier, settings)
+    model = read_model_folder(settings.models_dir / "tiny")
+    run(job(garden, tmp_path / "here.jsonl", None), model, settings)
     killed = False
 
     def tell(done: Done) -> None:
@@ -104,7 +104,7 @@ def test_a_node_that_is_killed_is_no_loss(
             nodes.remove_node(nodes.workers[0], allow_graceful=False)
 
     table = tmp_path / "there.jsonl"
-    done = run(job(garden, table, nodes.address), classifier, settings, tell=tell)
+    done = run(job(garden, table, nodes.address), model, settings, tell=tell)
     assert killed
     assert done.rows == PHOTOS + 1
     assert same(table, tmp_path / "here.jsonl")
@@ -113,13 +113,13 @@ def test_a_node_that_is_killed_is_no_loss(
 def test_what_a_worker_raises_is_raised_and_what_is_done_is_kept(
     nodes: Any, garden: Path, settings: Settings, tmp_path: Path
 ) -> None:
-    classifier = Classifier.load("tiny", settings=settings, for_many=True)
-    network = classifier.folder.path / "network.bin"
+    model = read_model_folder(settings.models_dir / "tiny")
+    network = model.path / "network.bin"
     content = network.read_bytes()
     network.write_bytes(content[:-1] + b"x")
     try:
         with pytest.raises(ModelFolderError, match=r"network\.bin"):
-            run(job(garden, tmp_path / "t.jsonl", nodes.address), classifier, settings)
+            run(job(garden, tmp_path / "t.jsonl", nodes.address), model, settings)
     finally:
         network.write_bytes(content)
 
@@ -128,14 +128,14 @@ def test_a_cluster_that_does_nothing_is_given_up(
     nodes: Any, garden: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "PATIENCE", 0.01)
-    classifier = Classifier.load("tiny", settings=settings, for_many=True)
+    model = read_model_folder(settings.models_dir / "tiny")
     with pytest.raises(UnavailableError, match="has done no part for 0 seconds"):
-        run(job(garden, tmp_path / "t.jsonl", nodes.address), classifier, settings)
+        run(job(garden, tmp_path / "t.jsonl", nodes.address), model, settings)
 
 
 def test_a_cluster_that_is_not_there(garden: Path, settings: Settings, tmp_path: Path) -> None:
-    classifier = Classifier.load("tiny", settings=settings, for_many=True)
+    model = read_model_folder(settings.models_dir / "tiny")
     for address in ("127.0.0.1:9", "nowhere"):
         with pytest.raises(ArgumentError, match=f"no Ray cluster at '{address}'"):
-            run(job(garden, tmp_path / "t.jsonl", address), classifier, settings)
+            run(job(garden, tmp_path / "t.jsonl", address), model, settings)
     assert not (tmp_path / "t.jsonl.parts").exists()

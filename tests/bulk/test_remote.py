@@ -15,6 +15,8 @@ from plant_classification.bulk.observations import Grouping, find
 from plant_classification.bulk.remote import read_remote
 from plant_classification.bulk.run import Job, run
 from plant_classification.errors import ArgumentError, UrlError
+from plant_classification.models import read_model_folder
+from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.question import Question
 from plant_classification.settings import Settings, load_settings
 
@@ -57,9 +59,9 @@ def test_its_photos_are_rows_and_one_that_is_gone_is_an_error(
     zipped = f"zip://in/1.jpg::{tmp_path}/all.zip"
     table = tmp_path / "photos.csv"
     table.write_text(f"url\n{store}/bed/1.jpg\n{store}/gone.jpg\n{flower}\n{zipped}\n")
-    classifier = Classifier.load(settings=settings, for_many=True)
+    model = read_model_folder(STARTER_FOLDER)
     job = Job((str(table),), Grouping(), Question(), tmp_path / "t.jsonl")
-    assert run(job, classifier, settings).errors == 1
+    assert run(job, model, settings).errors == 1
     remote, gone, local, packed = map(json.loads, job.out.read_text().splitlines())
     assert "gone.jpg does not exist" in gone["error"]
     for row in (remote, packed):
@@ -79,9 +81,9 @@ def test_a_pipe_in_a_store_of_files_is_not_waited_for(
     store: str, tmp_path: Path, settings: Settings
 ) -> None:
     os.mkfifo(tmp_path / "garden/bed/3.jpg")
-    classifier = Classifier.load(settings=settings, for_many=True)
+    model = read_model_folder(STARTER_FOLDER)
     job = Job((f"{store}/bed",), Grouping(), Question(), tmp_path / "t.jsonl")
-    assert run(job, classifier, settings).errors == 1
+    assert run(job, model, settings).errors == 1
     assert "3.jpg is not a file" in job.out.read_text()
 
 

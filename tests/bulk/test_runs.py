@@ -30,6 +30,7 @@ from plant_classification.bulk.observations import Grouping
 from plant_classification.bulk.rows import COLUMNS
 from plant_classification.bulk.run import Done, Job, run
 from plant_classification.errors import ArgumentError
+from plant_classification.models import ModelFolder, read_model_folder
 from plant_classification.models.files import locked
 from plant_classification.question import Question
 from plant_classification.settings import Settings, load_settings
@@ -75,8 +76,13 @@ def settings(models: Path) -> Settings:
 
 
 @pytest.fixture(scope="module")
+def model(models: Path) -> ModelFolder:
+    return read_model_folder(models / "tiny")
+
+
+@pytest.fixture(scope="module")
 def classifier(settings: Settings) -> Classifier:
-    return Classifier.load("tiny", settings=settings, for_many=True)
+    return Classifier.load("tiny", settings=settings)
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +94,7 @@ Runs = Callable[..., Done]
 
 
 @pytest.fixture
-def runs(classifier: Classifier, settings: Settings, tmp_path: Path) -> Runs:
+def runs(model: ModelFolder, settings: Settings, tmp_path: Path) -> Runs:
     """Run over places into a table, ``t.jsonl`` by default, with some fields of a question."""
 
     def of(*places: Path | str, out: str = "t.jsonl", **asked: Any) -> Done:
@@ -97,7 +103,7 @@ def runs(classifier: Classifier, settings: Settings, tmp_path: Path) -> Runs:
         names = tuple(str(place) for place in places)
         grouping = Grouping(asked.pop("by", None))
         job = Job(names, grouping, Question(**asked), tmp_path / out, **fields)
-        return run(job, classifier, settings)
+        return run(job, model, settings)
 
     return of
 
@@ -303,7 +309,7 @@ def test_a_damaged_journal_is_told(runs: Runs, garden: Path, tmp_path: Path) -> 
 
 
 def test_a_list_that_changes_meanwhile_ends_the_run(
-    classifier: Classifier, settings: Settings, garden: Path, models: Path, tmp_path: Path
+    model: ModelFolder, settings: Settings, garden: Path, models: Path, tmp_path: Path
 ) -> None:
     (models / "moving.txt").write_text("Rosa canina\n")
     job = Job((str(garden),), Grouping(), Question(species_list="moving"), tmp_path / "t.jsonl")
@@ -312,10 +318,10 @@ def test_a_list_that_changes_meanwhile_ends_the_run(
         (models / "moving.txt").write_text("Viola odorata\n")
 
     with pytest.raises(ArgumentError, match="was changed while the run went on"):
-        run(job, classifier, settings, tell=tell)
+        run(job, model, settings, tell=tell)
     assert not (tmp_path / "t.jsonl").exists()
     (models / "moving.txt").write_text("Rosa canina\n")
-    run(job, classifier, settings)
+    run(job, model, settings)
     assert {row["labels"][0] for row in rows(job.out)} == {"Rosa canina"}
 
 

@@ -1,0 +1,159 @@
+"""A process that answers one message after another; what kills it costs that message alone.
+
+A crash, a decoder without end or too much memory ends the process and answers that message with an
+error; the next one finds a new process. It ends when its owner is gone, however that ended: its
+standard input is a pipe that the owner holds, and a thread waits for its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+from plant_classification.errors import DeadlineError, PlantClassificationError, UnavailableError
+
+
+class Process:
+    """Owner of a process; several threads may ask, and take turns.
+
+    Args:
+        module: Its function ``main`` is what the process runs: it calls :func:`answer_messages`
+            with the descriptor that it is given.
+        told: What the process is told first, whenever it is started.
+    """
+
+    def __init__(self, module: str, told: Any) -> None:
+        self._module, self._told = module, told
+        self._turn = threading.Lock()
+        self._start()
+
+    def ask(self, message: Any, seconds: float) -> Any:
+        """What the process answers to a message.
+
+        Args:
+            message: What can be pickled.
+            seconds: To wait for a turn, and then for the answer.
+
+        Raises:
+            UnavailableError: It died, or others were asking for too long.
+            DeadlineError: It took too long, and was ended.
+            PlantClassificationError: Where its answer is one.
+        """
+        if not self._turn.acquire(timeout=seconds):
+            raise UnavailableError("Too many requests are waiting; send the photo again later.")
+        try:
+            result = self._exchange(message, seconds)
+        finally:
+            self._turn.release()
+        if isinstance(result, PlantClassificationError):
+            raise result
+        return result
+
+    def close(self) -> None:
+        """End the process."""
+        with self._turn:
+            self._end()
+
+    def _exchange(self, message: Any, seconds: float) -> Any:
+        """Send to the child and wait for what it sends back; a child that failed is replaced."""
+        # Between messages the end is all that there is to read.
+        if self._connection.closed or self._connection.poll() or self._child.poll() is not None:
+            self._restart()
+        _set_timeout(self._connection.fileno(), seconds)
+        try:
+            self._connection.send(message)
+            return self._connection.recv()
+        except BlockingIOError:
+            self._restart()
+            raise DeadlineError(
+                f"No answer within {seconds:g} seconds; the work was ended."
+            ) from None
+        except (EOFError, OSError):
+            self._restart()
+            raise UnavailableError(
+                "The inference process died (out of memory, or killed); send the photo again."
+            ) from None
+        except BaseException:
+            self._restart()  # or the next caller would get the answer to this message
+            raise
+
+    def _start(self) -> None:
+        self._connection, theirs = multiprocessing.Pipe()
+        command = (
+            f"import sys; sys.path[:] = {sys.path!r}; "
+            f"from {self._module} import main; "
+            f"main({theirs.fileno()})"
+        )
+        with theirs:
+            try:
+                self._child = subprocess.Popen(
+                    [sys.executable, "-c", command],
+                    stdin=subprocess.PIPE,
+                    pass_fds=[theirs.fileno()],
+                )
+            except OSError:
+                self._connection.close()
+                raise
+        self._connection.send(self._told)
+
+    def _restart(self) -> None:
+        self._end()
+        try:
+            self._start()
+        except OSError as error:
+            raise UnavailableError(
+                f"The inference process cannot be started ({error.strerror}); try again later."
+            ) from None
+
+    def _end(self) -> None:
+        self._child.kill()
+        self._child.wait()
+        self._connection.close()
+        with contextlib.suppress(OSError):
+            if self._child.stdin:
+                self._child.stdin.close()
+
+
+def answer_messages(descriptor: int, begin: Callable[[Any], Callable[[Any], Any]]) -> None:
+    """Answer what comes through a connection until its other end is closed.
+
+    Args:
+        descriptor: Of the connection.
+        begin: Is given the first message, and gives what answers all others; its answer to one can
+            be an error of the package, which the owner raises.
+    """
+    # Ctrl-C in a terminal reaches the child too; it ends with its parent.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    connection = Connection(descriptor)
+    answer = begin(connection.recv())
+    while True:
+        try:
+            message = connection.recv()
+        except EOFError:
+            return
+        connection.send(answer(message))
+
+
+def _end_with_parent() -> None:
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
+def _set_timeout(descriptor: int, seconds: float) -> None:
+    """Let a read or write of a socket fail with ``BlockingIOError`` after that time."""
+    whole, rest = divmod(seconds, 1)
+    timeval = struct.pack("@ll", int(whole), max(1, int(rest * 1e6)))
+    with socket.socket(fileno=os.dup(descriptor)) as ours:
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            ours.setsockopt(socket.SOL_SOCKET, option, timeval)
