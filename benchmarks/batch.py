@@ -122,7 +122,6 @@ def measure(folder: Path, photos_folder: Path, work: Path, rounds: int) -> Measu
     settings = load_settings()
     model = read_model_folder(folder)
     paths = sorted(photos_folder.iterdir())
-    measure_alone = bare(Classifier.load(folder, settings=settings, for_many=True), paths)
 
     def seconds_of(number: int, places: list[Path]) -> float:
         out = work / f"{model.name}-{photos_folder.name}-{number}-{len(places)}.csv"
@@ -145,6 +144,7 @@ def measure(folder: Path, photos_folder: Path, work: Path, rounds: int) -> Measu
         resource.getrusage(whose).ru_maxrss * 1024 * count
         for whose, count in ((resource.RUSAGE_SELF, 1), (resource.RUSAGE_CHILDREN, processors()))
     )
+    measure_alone = bare(Classifier.load(folder, settings=settings, for_many=True), paths)
     alone = []
     for number in range(rounds, rounds + ROUNDS):
         alone.append(measure_alone())

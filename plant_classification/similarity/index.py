@@ -160,9 +160,9 @@ def new_index(
     def add(place: int, row: NDArray[np.float32]) -> None:
         vectors.add(place, row)
 
-    yield add
     about = {"root": str(root), "network": _network(model), "model": model.name}
     with new_folder(folder) as made:
+        yield add
         vectors.save(str(made / VECTORS))
         (made / ABOUT).write_text(json.dumps(about) + "\n", "utf-8")
         with (made / PHOTOS).open("w", encoding="utf-8", newline="") as file:
