@@ -140,10 +140,8 @@ def measure(folder: Path, photos_folder: Path, work: Path, rounds: int) -> Measu
         return (len(paths) - len(few)) / (seconds - statistics.median(begun))
 
     rates = [run_once(number) for number in range(rounds)]
-    peak = sum(
-        resource.getrusage(whose).ru_maxrss * 1024 * count
-        for whose, count in ((resource.RUSAGE_SELF, 1), (resource.RUSAGE_CHILDREN, processors()))
-    )
+    worker = 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    peak = _own_peak() + processors() * worker
     measure_alone = bare(Classifier.load(folder, settings=settings, for_many=True), paths)
     alone = []
     for number in range(rounds, rounds + ROUNDS):
@@ -158,6 +156,16 @@ def measure(folder: Path, photos_folder: Path, work: Path, rounds: int) -> Measu
         f"network {network:.0f}, decoding {decoding:.0f}; the start takes "
         f"{statistics.median(begun):.1f} s",
     )
+
+
+def _own_peak() -> int:
+    """Bytes; not ``ru_maxrss``, which begins with what the parent had."""
+    (line,) = (
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
+    return 1024 * int(line.split()[1])
 
 
 def figures_of(name: str, model: Path, work: Path, count: int) -> list[Figure]:

@@ -28,7 +28,7 @@ from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.question import Question
 from plant_classification.settings import load_settings
 
-COUNT = 2_000
+COUNT = 4_000
 ROUNDS = 3
 PROCESSORS = 2
 """Of the cluster: one for the worker, and one that stays free."""
