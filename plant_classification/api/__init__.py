@@ -28,7 +28,7 @@ from marshmallow import fields
 
 from plant_classification import schemas
 from plant_classification.api import training
-from plant_classification.api.requests import INTERNAL, RequestError
+from plant_classification.api.requests import INTERNAL, RequestError, settings
 from plant_classification.errors import (
     ArgumentError,
     PlantClassificationError,
@@ -38,7 +38,6 @@ from plant_classification.inference import ExplanationRequest, Request, Supervis
 from plant_classification.models import find_model
 from plant_classification.photos import Source, Upload, Url
 from plant_classification.question import Question
-from plant_classification.settings import Settings, load_settings
 
 LOG = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ def get_metadata() -> dict[str, Any]:
     def text(*keys: str) -> str:
         return next((str(package[key]) for key in keys if key in package), "")
 
-    model = find_model(None, _settings().models_dir)
+    model = find_model(None, settings().models_dir)
     return {
         "id": "plant_classification",
         "name": text("Name"),
@@ -127,7 +126,7 @@ def forget(arguments: Mapping[str, Any]) -> None:
 
 def get_train_args() -> dict[str, fields.Field]:
     """The arguments of :func:`train`."""
-    return training.train_arguments(_settings())
+    return training.train_arguments(settings())
 
 
 def train(**arguments: Any) -> dict[str, Any]:
@@ -144,17 +143,12 @@ def train(**arguments: Any) -> dict[str, Any]:
             training's message.
     """
     try:
-        return training.train(arguments, _settings())
+        return training.train(arguments, settings())
     except PlantClassificationError:
         raise
     except Exception:
         LOG.exception("a training failed")
         raise PlantClassificationError(INTERNAL) from None
-
-
-@functools.cache
-def _settings() -> Settings:
-    return load_settings()
 
 
 @contextlib.contextmanager
@@ -174,7 +168,7 @@ def _supervisor() -> Supervisor:
 @functools.cache
 def _own_supervisor() -> Supervisor:
     """The inference process of this worker, started when it is first needed."""
-    return Supervisor(_settings(), workers=_workers())
+    return Supervisor(settings(), workers=_workers())
 
 
 def _workers() -> int:
@@ -257,7 +251,7 @@ def _photos(arguments: dict[str, Any]) -> list[Source]:
             size += len(value)
         else:
             raise ArgumentError(f"{name} must be a file with a name; text came.", field=name)
-    limit = _settings().max_total_bytes
+    limit = settings().max_total_bytes
     if size > limit:
         raise TooManyBytesError(
             f"All photos of a request may have {limit:,} bytes; {size:,} came. "

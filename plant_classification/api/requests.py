@@ -5,6 +5,7 @@ Importing the module changes the parser of webargs, which reads the arguments of
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import re
@@ -18,11 +19,21 @@ from webargs import aiohttpparser
 from webargs.core import get_value, missing
 
 from plant_classification import schemas
+from plant_classification.settings import Settings, load_settings
 
+MOST_LISTED = 100
 INTERNAL = "The server made an error; whoever runs it finds more in its log."
 
 # What webargs calls "form" is read by _from_body, JSON as well.
 aiohttpparser.parser.locations = ("querystring", "form")
+
+
+@functools.cache
+def settings() -> Settings:
+    """Those of the machine."""
+    return load_settings()
+
+
 _get_schema = aiohttpparser.parser._get_schema  # noqa: SLF001
 
 
@@ -105,7 +116,7 @@ def _as_json(value: Any) -> str:
 
 @aiohttpparser.parser.location_handler("querystring")  # type: ignore[untyped-decorator]
 def _from_query(request: web.Request, name: str, field: fields.Field) -> Any:
-    return plain(get_value(request.query, name, field), field)
+    return plain(_short(get_value(request.query, name, field), name), field)
 
 
 @aiohttpparser.parser.location_handler("form")  # type: ignore[untyped-decorator]
@@ -116,11 +127,24 @@ async def _from_body(request: web.Request, name: str, field: fields.Field) -> An
     """
     if "body" not in request:
         request["body"] = await _read_body(request)
-    return plain(get_value(request["body"], name, field), field)
+    return plain(_short(get_value(request["body"], name, field), name), field)
+
+
+def _short(value: Any, name: str) -> Any:
+    """A value that is not a list far longer than any that can be meant: it would be read for long.
+
+    Raises:
+        RequestError: It is.
+    """
+    if isinstance(value, list) and len(value) > MOST_LISTED:
+        rule = f"Must have at most {MOST_LISTED} values, not {len(value):,}."
+        status = web.HTTPUnprocessableEntity.status_code
+        raise RequestError(status, f"{name}: {rule}", {name: [rule]})
+    return value
 
 
 async def _read_body(request: web.Request) -> Any:
-    encoding = request.headers.get("Content-Encoding", "identity")
+    encoding = ", ".join(request.headers.getall("Content-Encoding", ["identity"]))
     if encoding.lower() != "identity":  # a few bytes could become gigabytes
         raise RequestError(
             web.HTTPUnsupportedMediaType.status_code,
@@ -128,9 +152,17 @@ async def _read_body(request: web.Request) -> Any:
             {},
         )
     try:
-        if request.content_type == schemas.JSON:
-            return await request.json()
-        body = await request.post()
+        is_json = request.content_type == schemas.JSON
+        reading = request.json() if is_json else request.post()
+        body: Any = await asyncio.wait_for(reading, settings().deadline_seconds)
+        if is_json:
+            return body
+    except asyncio.TimeoutError:
+        raise RequestError(
+            web.HTTPRequestTimeout.status_code,
+            f"The body did not come within {settings().deadline_seconds:g} seconds.",
+            {},
+        ) from None
     except web.HTTPRequestEntityTooLarge:
         raise RequestError(
             web.HTTPRequestEntityTooLarge.status_code,
@@ -165,8 +197,9 @@ def _refuse_photos_that_nobody_reads(body: Any) -> None:
 async def _refuse(error: ValidationError, *_context: Any) -> NoReturn:
     """What webargs refuses, such as a number out of range, in the form of all other errors."""
     errors = {
-        name: [f"{rule} {_came(error.data, name)} came." for rule in _rules(messages)]
+        name: [f"{rule} {came} came." for rule in dict.fromkeys(_rules(messages))]
         for name, messages in error.messages_dict.items()
+        for came in [_came(error.data, name)]
     }
     sentence = " ".join(f"{name}: {rule}" for name, rules in errors.items() for rule in rules)
     raise RequestError(web.HTTPUnprocessableEntity.status_code, sentence, errors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import logging
 import os
@@ -13,6 +14,11 @@ import click
 
 from plant_classification.cli import options
 from plant_classification.settings import ENVIRONMENT_PREFIX, load_settings
+
+SHUTDOWN_SECONDS = 25.0
+"""For what runs; Kubernetes kills after 30."""
+
+NOT_LISTENING = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
 @click.command()
@@ -75,9 +81,12 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for name in ("aiohttp.access", "deepaas"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("deepaas.model.v2.wrapper").setLevel(logging.CRITICAL)  # said in the answer
+    logging.getLogger("aiohttp.server").addFilter(_without_what_was_sent)
     logging.getLogger("py.warnings").setLevel(logging.ERROR)  # of DEEPaaS's dependencies
     settings = load_settings()
-    asked = Options(processes or processors(), most_waiting, api_keys, cors)
+    alone = not (api_keys or public)
+    asked = Options(processes or processors(), most_waiting, api_keys, cors, alone)
     try:
         web.run_app(
             make_app(asked, settings),
@@ -85,11 +94,27 @@ def serve(
             port=port,
             print=lambda words: click.echo(words, err=True),
             handler_cancellation=True,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+            auto_decompress=False,  # a few bytes could become gigabytes
         )
     except OSError as error:
+        if not isinstance(error, socket.gaierror) and error.errno not in NOT_LISTENING:
+            raise
         raise click.ClickException(
             f"{host}:{port} cannot be listened on: {error.strerror}"
         ) from None
+
+
+def _without_what_was_sent(record: logging.LogRecord) -> bool:
+    """Keep what was sent out of the log where aiohttp cannot read a request."""
+    error = record.exc_info and record.exc_info[1]
+    if error and type(error).__module__.startswith("aiohttp."):
+        record.msg, record.args, record.exc_info = (
+            "a request cannot be read: %s",
+            (type(error).__name__,),
+            None,
+        )
+    return True
 
 
 @click.group()

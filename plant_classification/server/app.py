@@ -14,9 +14,11 @@ from deepaas import config as deepaas_config
 from deepaas.model import v2 as deepaas_models
 from oslo_config import cfg
 
+from plant_classification.errors import ArgumentError
 from plant_classification.server import around, health, page, plantnet
 from plant_classification.server.keys import read_keys
-from plant_classification.server.lanes import Lanes, Predictors
+from plant_classification.server.lanes import Lanes
+from plant_classification.server.predictors import Predictors
 from plant_classification.server.state import PREDICTORS, SETTINGS
 from plant_classification.server.trainings import remember
 from plant_classification.server.uploads import FORM_BYTES
@@ -34,25 +36,38 @@ class Options:
         most_waiting: How many requests may wait for one of them.
         keys: A file of hashed API keys; without one nobody is asked for a key.
         origins: Web sites whose pages may ask this server (CORS); ``"*"`` is any.
+        is_for_this_machine: Whether only programs of this machine are meant to ask.
     """
 
     processes: int
     most_waiting: int
     keys: Path | None = None
     origins: tuple[str, ...] = ()
+    is_for_this_machine: bool = True
 
 
 async def make_app(options: Options, settings: Settings) -> web.Application:
     """The application; it starts its processes when it is run, and ends them when it is stopped.
 
     Raises:
-        ArgumentError: The file of keys cannot be read.
+        ArgumentError: The file of keys cannot be read, or holds none.
     """
     keys = None if options.keys is None else read_keys(options.keys)
+    if keys == ():
+        raise ArgumentError(
+            f"{options.keys} holds no key, so nobody could ask; add one with: plant-classification "
+            "keys add.",
+            field="api_keys",
+        )
     _configure_deepaas(settings)
     app: web.Application = await deepaas_api.get_app()
     app[SETTINGS] = settings
-    app.middlewares[:0] = around.middlewares(keys, options.origins)
+    app.middlewares[:0] = around.middlewares(
+        keys,
+        options.origins,
+        settings.max_total_bytes + FORM_BYTES,
+        is_for_this_machine=options.is_for_this_machine,
+    )
     app.cleanup_ctx.append(_processes(options, settings))
     health.add_routes(app)
     page.add_routes(app)
@@ -67,7 +82,7 @@ def _processes(
         predictors = Predictors(settings, options.processes, options.most_waiting)
         app[PREDICTORS] = predictors
         wrapper = deepaas_models.MODELS[MODULE]
-        wrapper._executor = Lanes(predictors, wrapper._executor)  # noqa: SLF001
+        wrapper._executor = Lanes(predictors)  # noqa: SLF001
         wrapper.validate_response = _trust
         remember(app, settings.trainings_dir)
         warming = asyncio.ensure_future(predictors.warm())
@@ -86,12 +101,12 @@ def _trust(_answer: dict[str, Any]) -> bool:
 def _configure_deepaas(settings: Settings) -> None:
     """What ``deepaas-run`` reads from its command line.
 
-    DEEPaaS's own workers only train, so there is one; processes for photos are warmed here.
+    DEEPaaS needs no workers of its own: predictions and trainings have their lanes here.
     """
     deepaas_config.prepare_logging()
     cfg.CONF([], project="deepaas", default_config_files=[])
     for name, value in {
-        "workers": 1,
+        "workers": 0,
         "warm": False,
         "model_name": MODULE,
         "client_max_size": settings.max_total_bytes + FORM_BYTES,

@@ -12,7 +12,11 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import Counter, Histogram
 
 from plant_classification.api.requests import INTERNAL
-from plant_classification.errors import PlantClassificationError
+from plant_classification.errors import (
+    PlantClassificationError,
+    TooManyBytesError,
+    UnavailableError,
+)
 from plant_classification.server import plantnet
 from plant_classification.server.keys import Key, owner_of
 
@@ -20,6 +24,11 @@ LOG = logging.getLogger("plant_classification.server")
 REQUEST_ID = "X-Request-ID"
 OPEN = ("/healthz", "/readyz", "/static/", "/page/static/", "/v2/_status")
 """Paths that need no key: they tell nothing of anyone's photos or models."""
+
+READING = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS)
+OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
+MOST_HELD = 2**30
+"""Bytes of the bodies of all requests that are not answered yet."""
 
 SAFE_HEADERS = {
     "Content-Security-Policy": (
@@ -40,17 +49,27 @@ REQUESTS = Counter(
 SECONDS = Histogram("plant_classification_seconds", "Seconds from request to answer", ["route"])
 
 
-def middlewares(keys: tuple[Key, ...] | None, origins: tuple[str, ...]) -> list[Middleware]:
+def middlewares(
+    keys: tuple[Key, ...] | None,
+    origins: tuple[str, ...],
+    most_bytes: int,
+    *,
+    is_for_this_machine: bool,
+) -> list[Middleware]:
     """Those of the application, outermost first.
 
     Args:
         keys: Who may ask; None for everybody.
         origins: Web sites whose pages may ask; ``"*"`` is any.
+        most_bytes: That the body of a request may have.
+        is_for_this_machine: Whether only programs of this machine are meant to ask.
     """
     found: list[Middleware] = [_told, _safe]
     if origins:
         found.append(_shared(origins))
-    found.append(_worded)
+    found += [_worded, _from_own_pages(origins), _held(most_bytes)]
+    if is_for_this_machine:
+        found.append(_of_this_machine)
     if keys is not None:
         found.append(_keyed(keys))
     return [web.middleware(one) for one in found]
@@ -149,7 +168,10 @@ async def _worded(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         if error.status < 400 or error.content_type == "application/json":
             raise
-        return refusal(request, error.status, f"{error.reason}.")
+        response = refusal(request, error.status, f"{error.reason}.")
+        if hdrs.ALLOW in error.headers:
+            response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
+        return response
     except PlantClassificationError as error:
         if error.status == web.HTTPInternalServerError.status_code:
             LOG.error("request %s: %s", request["id"], error)
@@ -184,6 +206,69 @@ def refusal(
     if retry_after is not None:
         response.headers[hdrs.RETRY_AFTER] = str(retry_after)
     return response
+
+
+def _from_own_pages(origins: tuple[str, ...]) -> Middleware:
+    """Let no page of another site act in the name of who looks at it.
+
+    A browser asks before it sends most requests to another site, but not before a plain form.
+    """
+
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get(hdrs.ORIGIN)
+        is_other = (
+            origin.partition("://")[2].lower() != request.host.lower()
+            if origin
+            else request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+        )
+        is_welcome = "*" in origins or origin in origins
+        if is_other and not is_welcome and request.method not in READING:
+            return refusal(
+                request,
+                web.HTTPForbidden.status_code,
+                "Pages of other sites may not ask this server: name the site with --cors.",
+            )
+        return await handler(request)
+
+    return check
+
+
+async def _of_this_machine(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse another name of this machine, which a page of that name would have it called by."""
+    name = request.host.rpartition(":")[0] or request.host
+    if name.lower() not in OWN_NAMES:
+        return refusal(
+            request,
+            web.HTTPForbidden.status_code,
+            "This server is for its own machine, by the name of localhost. Start it with --public "
+            "or --api-keys to be asked by another name.",
+        )
+    return await handler(request)
+
+
+def _held(most_bytes: int) -> Middleware:
+    """Bound what the bodies of all requests take together."""
+    held = 0
+
+    async def hold(request: web.Request, handler: Handler) -> web.StreamResponse:
+        nonlocal held
+        size = request.content_length
+        if size is None:
+            size = most_bytes if request.can_read_body else 0
+        if size > most_bytes:
+            raise TooManyBytesError(
+                f"A request may have {most_bytes:,} bytes, and {size:,} were to come; send fewer "
+                "photos, or smaller ones."
+            )
+        if held + size > MOST_HELD:
+            raise UnavailableError("Too much is being sent at once; send the photo again later.")
+        held += size
+        try:
+            return await handler(request)
+        finally:
+            held -= size
+
+    return hold
 
 
 def _keyed(keys: tuple[Key, ...]) -> Middleware:

@@ -1,134 +1,48 @@
-"""Two lanes for all that is asked: photos, and trainings, which take a processor for hours.
-
-Photos are identified by several inference processes, one photo each. So many requests may
-wait for one of them; a request that is given up leaves its place.
-"""
+"""Two lanes for what DEEPaaS is asked: photos, and trainings, which take a processor for hours."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime as dt
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from deepaas.model.v2.wrapper import ModelWrapper
 
 from plant_classification import api
-from plant_classification.errors import (
-    DeadlineError,
-    PlantClassificationError,
-    UnavailableError,
-)
+from plant_classification.api.requests import RequestError
+from plant_classification.errors import PlantClassificationError, UnavailableError
 from plant_classification.inference import Supervisor
-from plant_classification.settings import Settings
-
-Result = TypeVar("Result")
-
-
-class Predictors:
-    """Several inference processes, for the requests of one event loop.
-
-    Args:
-        settings: Those of each; ``deadline_seconds`` bounds waiting, and then working.
-        processes: How many.
-        most_waiting: How many requests may wait for one; further ones are refused.
-    """
-
-    def __init__(self, settings: Settings, processes: int, most_waiting: int) -> None:
-        self._seconds = settings.deadline_seconds
-        self._most_waiting = most_waiting
-        self._threads = ThreadPoolExecutor(processes)
-        self._all = [Supervisor(settings, workers=processes) for _ in range(processes)]
-        self._free: asyncio.LifoQueue[Supervisor] = asyncio.LifoQueue()
-        self._warming: set[asyncio.Future[None]] = set()  # else nobody would hold them
-        self.waiting = 0
-        self.working = 0
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether at least one process has loaded its model."""
-        return self.working > 0 or not self._free.empty()
-
-    async def warm(self) -> None:
-        """Load the model in every process; each takes requests from then on."""
-        await asyncio.gather(*(self._freed(supervisor) for supervisor in self._all))
-
-    async def run(self, work: Callable[[Supervisor], Result]) -> Result:
-        """Let the next free process do something.
-
-        When the caller is cancelled, it leaves the queue; work that was begun is ended by itself.
-
-        Raises:
-            UnavailableError: Too many wait, or it died.
-            DeadlineError: It took too long.
-        """
-        supervisor = await self._next()
-        self.working += 1
-        done = asyncio.get_running_loop().run_in_executor(self._threads, work, supervisor)
-        done.add_done_callback(partial(self._give_back, supervisor))
-        return await asyncio.shield(done)
-
-    async def _next(self) -> Supervisor:
-        if self._free.empty() and self.waiting >= self._most_waiting:
-            raise UnavailableError(
-                f"{self.waiting} requests are waiting already; send the photo again later."
-            )
-        self.waiting += 1
-        try:
-            return await asyncio.wait_for(self._free.get(), self._seconds)
-        except asyncio.TimeoutError:
-            raise UnavailableError(
-                "Too many requests are waiting; send the photo again later."
-            ) from None
-        finally:
-            self.waiting -= 1
-
-    def _give_back(self, supervisor: Supervisor, done: asyncio.Future[Any]) -> None:
-        self.working -= 1
-        if isinstance(done.exception(), (UnavailableError, DeadlineError)):
-            warming = asyncio.ensure_future(self._freed(supervisor))  # it is a new process
-            self._warming.add(warming)
-            warming.add_done_callback(self._warming.discard)
-        else:
-            self._free.put_nowait(supervisor)
-
-    async def _freed(self, supervisor: Supervisor) -> None:
-        """Load the model, then offer the process; one that cannot tells so to who asks for it."""
-        with contextlib.suppress(PlantClassificationError):
-            await asyncio.get_running_loop().run_in_executor(self._threads, supervisor.warm)
-        self._free.put_nowait(supervisor)
-
-    async def close(self) -> None:
-        """End the processes; what runs is finished first."""
-        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
-        for supervisor in self._all:
-            supervisor.close()
-
-
-class Trainings(Protocol):
-    """The pool that DEEPaaS trains in: a process that can be ended."""
-
-    async def apply(self, work: Callable[[], Any]) -> Any:
-        """Do it in the process."""
-
-    def shutdown(self) -> None:
-        """End it."""
+from plant_classification.server.predictors import Predictors
+from plant_classification.server.training_lane import TrainingLane
 
 
 class Lanes:
     """What DEEPaaS hands its work to: predictions go to the processes that the page uses too."""
 
-    def __init__(self, predictors: Predictors, trainings: Trainings) -> None:
+    def __init__(self, predictors: Predictors) -> None:
         self._predictors = predictors
-        self._trainings = trainings
+        self._trainings = TrainingLane()
 
-    async def apply(self, work: partial[Any]) -> dict[str, Any] | Any:
-        """Do what DEEPaaS asks, and give it in the form of its own pool."""
-        if work.func is not ModelWrapper.predict_wrap:
-            return await self._trainings.apply(work)
+    def apply(self, work: partial[Any]) -> Coroutine[Any, Any, dict[str, Any]]:
+        """Do what DEEPaaS asks, and give it in the form of its own pool.
+
+        Raises:
+            RequestError: Too many trainings wait.
+        """
+        if work.func is ModelWrapper.predict_wrap:
+            # Begun here: a request that is given up may never await what it gets.
+            predicted = asyncio.ensure_future(self._predicted(work))
+            predicted.add_done_callback(_seen)
+            return _formed(predicted)
+        try:
+            self._trainings.check()
+        except UnavailableError as error:
+            raise RequestError(error.status, error.message, {}, error.retry_after) from None
+        return _formed(self._trainings.apply(work))
+
+    async def _predicted(self, work: partial[Any]) -> Any:
         begun = False
 
         def predict(supervisor: Supervisor) -> Any:
@@ -138,14 +52,21 @@ class Lanes:
                 return work()
 
         try:
-            output = await self._predictors.run(predict)
+            return await self._predictors.run(predict)
         except PlantClassificationError as error:
             raise api.as_http(error, work.keywords) from None
         finally:
             if not begun:  # else they are deleted there
                 api.forget(work.keywords)
-        return {"output": output, "finish_date": str(dt.datetime.now())}  # noqa: DTZ005
 
     def shutdown(self) -> None:
-        """End the trainings."""
-        self._trainings.shutdown()
+        """Nothing: trainings end when the loop cancels those who wait for them."""
+
+
+async def _formed(work: asyncio.Future[Any] | Coroutine[Any, Any, Any]) -> dict[str, Any]:
+    return {"output": await work, "finish_date": str(dt.datetime.now())}  # noqa: DTZ005
+
+
+def _seen(done: asyncio.Future[Any]) -> None:
+    if not done.cancelled():
+        done.exception()  # else asyncio would report it where the client has left

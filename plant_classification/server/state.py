@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from plant_classification.server.lanes import Predictors
+from plant_classification.server.predictors import Predictors
 from plant_classification.settings import Settings
 
 SETTINGS = web.AppKey("settings", Settings)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import logging
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,15 @@ from typing import Any
 from aiohttp import web
 
 from plant_classification.errors import PlantClassificationError
-from plant_classification.models.files import replacing
+from plant_classification.models.files import read_plain_file, replacing
 
 LOG = logging.getLogger(__name__)
 FOLDER = ".asked"
+DATE = "%Y-%m-%d %H:%M:%S.%f"
+MOST_BYTES = 2**20
+MOST_ENDED = 100
+"""Of the trainings that have ended so many are listed."""
+
 STOPPED = (
     "The server was stopped while it trained. What is done is kept: go on with "
     "plant-classification train --resume."
@@ -32,19 +39,24 @@ class Remembered(dict[str, dict[str, Any]]):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._folder = folder
-        for file in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime):
-            if training := _read(file):
-                super().__setitem__(file.stem, training)
+        found = {file.stem: _read(file) for file in folder.glob("*.json")}
+        known = {name: training for name, training in found.items() if training}
+        self.update(sorted(known.items(), key=lambda item: str(item[1]["date"])))
 
     def __setitem__(self, name: str, training: dict[str, Any]) -> None:
         super().__setitem__(name, training)
+        for ended in [name for name, one in self.items() if one["task"].done()][:-MOST_ENDED]:
+            self.pop(ended)
         self._write(name, training, {})
         training["task"].add_done_callback(partial(self._write_end, name, training))
 
     def pop(self, name: str, *default: Any) -> Any:
-        """Forget a training: what DEEPaaS does when it is cancelled."""
+        """End a training and forget it, for the route of DEEPaaS that does so."""
+        if name not in self:
+            return super().pop(name, *default)
+        training = super().pop(name)
         self._file(name).unlink(missing_ok=True)
-        return super().pop(name, *default)
+        return {**training, "task": _Left(training["task"])}
 
     def _write_end(
         self, name: str, training: dict[str, Any], task: asyncio.Future[dict[str, Any]]
@@ -75,11 +87,33 @@ def remember(app: web.Application, trainings_dir: Path) -> None:
             setattr(owner, "_trainings", Remembered(trainings_dir / FOLDER))  # noqa: B010
 
 
+class _Left:
+    """A training that was ended by who asked for it; DEEPaaS waits for it, which must not fail."""
+
+    def __init__(self, task: asyncio.Future[Any]) -> None:
+        self._task = task
+        self._was_running = not task.done()
+        task.cancel()
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()
+
+    def cancelled(self) -> bool:
+        return self._was_running or self._task.cancelled()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._task, name)
+
+
 def _read(file: Path) -> dict[str, Any] | None:
     try:
-        kept = json.loads(file.read_text("utf-8"))
+        kept = json.loads(read_plain_file(file, MOST_BYTES))
+        for date in (kept["date"], *([kept["result"]["finish_date"]] if "result" in kept else [])):
+            dt.datetime.strptime(date, DATE)  # noqa: DTZ007 - as DEEPaaS does with them
+        if not isinstance(kept["args"], dict):
+            raise TypeError("args must be an object")
         return {"date": kept["date"], "args": kept["args"], "task": _ended(kept)}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         LOG.warning("%s is passed over: %s", file, error)
         return None
 

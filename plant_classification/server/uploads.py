@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 from typing import cast
@@ -61,7 +62,7 @@ async def read_form(request: web.Request, settings: Settings) -> Form:
         ArgumentError: The body is no multipart form, is broken off, or has too many parts.
         TooManyBytesError: A photo, or all of them, have more bytes than the settings allow.
     """
-    _check_encodings(request.headers.get(hdrs.CONTENT_ENCODING, ""))
+    _check_encodings(*request.headers.getall(hdrs.CONTENT_ENCODING, []))
     if request.content_type != "multipart/form-data":
         raise ArgumentError("The body must be multipart/form-data.")
     most_bytes = settings.max_total_bytes + FORM_BYTES
@@ -69,7 +70,12 @@ async def read_form(request: web.Request, settings: Settings) -> Form:
         raise _too_many(settings)
     try:
         content = cast("aiohttp.StreamReader", _Bounded(request.content, most_bytes, settings))
-        return await _read_parts(aiohttp.MultipartReader(request.headers, content), settings)
+        reading = _read_parts(aiohttp.MultipartReader(request.headers, content), settings)
+        return await asyncio.wait_for(reading, settings.deadline_seconds)
+    except asyncio.TimeoutError:
+        raise ArgumentError(
+            f"The form did not come within {settings.deadline_seconds:g} seconds."
+        ) from None
     except (ValueError, RuntimeError, HttpProcessingError, aiohttp.ClientError):
         raise ArgumentError("The form cannot be read: it is malformed or broken off.") from None
 

@@ -99,6 +99,9 @@ def environment(folder: Path, **settings: object) -> dict[str, str]:
     return kept | own | chosen
 
 
+SERVE = (COMMANDS / "plant-classification", "serve")
+
+
 def running(folder: Path, *options: str, **settings: object) -> AbstractContextManager[Service]:
     """Start ``deepaas-run`` with no option but these, wait until it serves, end it and its kin."""
     command: tuple[Path | str, ...] = (COMMANDS / "deepaas-run", *options, "--listen-port")
@@ -107,13 +110,14 @@ def running(folder: Path, *options: str, **settings: object) -> AbstractContextM
 
 def serving_all(folder: Path, *options: str, **settings: object) -> AbstractContextManager[Service]:
     """The same of ``plant-classification serve``."""
-    command: tuple[Path | str, ...] = (
-        COMMANDS / "plant-classification",
-        "serve",
-        *options,
-        "--port",
-    )
-    return _running(folder, command, "/readyz", settings)
+    return _running(folder, (*SERVE, *options, "--port"), "/readyz", settings)
+
+
+def serving_unready(
+    folder: Path, *options: str, **settings: object
+) -> AbstractContextManager[Service]:
+    """The same, whether it can load a model or not."""
+    return _running(folder, (*SERVE, *options, "--port"), "/healthz", settings)
 
 
 @contextmanager

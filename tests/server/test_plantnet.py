@@ -21,7 +21,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 import requests
-from api.service import Service, serving_all
+from api.service import Service, serving_all, serving_unready
 from api.web import Web
 from click.testing import CliRunner
 from drawn_photos import encode, ramp
@@ -527,10 +527,11 @@ def test_a_fault_of_the_server_tells_nothing_of_it(tmp_path: Path) -> None:
     shutil.copytree(STARTER_FOLDER, damaged)
     network = damaged / "network.bin"
     network.write_bytes(network.read_bytes()[:-1] + b"x")
-    with serving_all(tmp_path, "--processes", "1") as service:
+    with serving_unready(tmp_path, "--processes", "1") as service:
         address = f"{service.root}/v2/identify/all"
         response = requests.post(address, files={"images": DAHLIA.read_bytes()}, timeout=60)
         words = told(response, 500)
+        assert service.get("/readyz").status_code == 503
         assert "log" in words
         assert str(tmp_path) not in response.text
         assert "network.bin" in service.log()
