@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -85,9 +84,8 @@ def _processes(
         wrapper._executor = Lanes(predictors)  # noqa: SLF001
         wrapper.validate_response = _trust
         remember(app, settings.trainings_dir)
-        warming = asyncio.ensure_future(predictors.warm())
+        predictors.warm()
         yield
-        warming.cancel()
         await predictors.close()
 
     return run

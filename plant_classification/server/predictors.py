@@ -6,9 +6,11 @@ So many requests may wait for one of them; a request that is given up leaves its
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import queue
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
@@ -27,6 +29,9 @@ Result = TypeVar("Result")
 class Predictors:
     """Several inference processes, for the requests of one event loop.
 
+    A thread for each process takes the next request as soon as it has its answer, without waiting
+    for the loop: the process is never idle for that.
+
     Args:
         settings: Those of each; ``deadline_seconds`` bounds waiting, and then working.
         processes: How many.
@@ -35,23 +40,22 @@ class Predictors:
 
     def __init__(self, settings: Settings, processes: int, most_waiting: int) -> None:
         self._seconds = settings.deadline_seconds
-        self._most_waiting = most_waiting
+        self._most = processes + most_waiting
+        self._count = 0
         self._threads = ThreadPoolExecutor(processes)
         self._all = [Supervisor(settings, workers=processes) for _ in range(processes)]
-        self._free: asyncio.LifoQueue[Supervisor] = asyncio.LifoQueue()
-        self._warming: set[asyncio.Future[None]] = set()  # else nobody would hold them
+        self._idle: queue.SimpleQueue[Supervisor] = queue.SimpleQueue()
         self._loaded: set[Supervisor] = set()
-        self.waiting = 0
-        self.working = 0
 
     @property
     def is_ready(self) -> bool:
         """Whether a process has loaded the model that answers when none is named."""
         return bool(self._loaded)
 
-    async def warm(self) -> None:
-        """Load the model in every process; each takes requests from then on."""
-        await asyncio.gather(*(self._freed(supervisor) for supervisor in self._all))
+    def warm(self) -> None:
+        """Let every process load the model; requests wait for the first that has."""
+        for supervisor in self._all:
+            self._threads.submit(self._offer, supervisor)
 
     async def run(self, work: Callable[[Supervisor], Result]) -> Result:
         """Let the next free process do something.
@@ -62,48 +66,75 @@ class Predictors:
             UnavailableError: Too many wait, or it died.
             DeadlineError: It took too long.
         """
-        supervisor = await self._next()
-        self.working += 1
-        done = asyncio.get_running_loop().run_in_executor(self._threads, work, supervisor)
-        done.add_done_callback(partial(self._give_back, supervisor))
-        return await asyncio.shield(done)
+        if self._count >= self._most:
+            raise UnavailableError("Too many requests are waiting; send the photo again later.")
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Result] = loop.create_future()
 
-    async def _next(self) -> Supervisor:
-        if self._free.empty() and self.waiting >= self._most_waiting:
-            raise UnavailableError(
-                f"{self.waiting} requests are waiting already; send the photo again later."
-            )
-        self.waiting += 1
+        def told(result: Result | None, error: BaseException | None) -> None:
+            loop.call_soon_threadsafe(_tell, done, result, error)
+
+        self._count += 1
+        task = self._threads.submit(self._do, work, told)
+        waited = loop.call_later(self._seconds, task.cancel)
+        task.add_done_callback(partial(self._left, loop, told))
         try:
-            return await asyncio.wait_for(self._free.get(), self._seconds)
-        except asyncio.TimeoutError:
-            raise UnavailableError(
-                "Too many requests are waiting; send the photo again later."
-            ) from None
+            return await done
         finally:
-            self.waiting -= 1
+            waited.cancel()
+            task.cancel()
 
-    def _give_back(self, supervisor: Supervisor, done: asyncio.Future[Any]) -> None:
-        self.working -= 1
-        if isinstance(done.exception(), (UnavailableError, DeadlineError)):
-            self._loaded.discard(supervisor)
-            warming = asyncio.ensure_future(self._freed(supervisor))  # it is a new process
-            self._warming.add(warming)
-            warming.add_done_callback(self._warming.discard)
-        else:
-            self._free.put_nowait(supervisor)
-
-    async def _freed(self, supervisor: Supervisor) -> None:
-        """Load the model, then offer the process; one that cannot tells so to who asks for it."""
+    def _do(self, work: Callable[[Supervisor], Result], told: Callable[..., Any]) -> None:
+        supervisor = self._idle.get()
         try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, supervisor.warm)
+            told(work(supervisor), None)
+        except (UnavailableError, DeadlineError) as error:
+            told(None, error)
+            self._loaded.discard(supervisor)
+            self._load(supervisor)  # it is a new process
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            told(None, error)
+        finally:
+            self._idle.put(supervisor)
+
+    def _left(
+        self, loop: asyncio.AbstractEventLoop, told: Callable[..., Any], task: Future[None]
+    ) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(self._count_down)
+            if task.cancelled():
+                words = "Too many requests are waiting; send the photo again later."
+                told(None, UnavailableError(words))
+
+    def _count_down(self) -> None:
+        self._count -= 1
+
+    def _offer(self, supervisor: Supervisor) -> None:
+        try:
+            self._load(supervisor)
+        finally:
+            self._idle.put(supervisor)
+
+    def _load(self, supervisor: Supervisor) -> None:
+        """Load the model; a process that cannot tells so to who asks for it."""
+        try:
+            supervisor.warm()
             self._loaded.add(supervisor)
         except PlantClassificationError as error:
             LOG.error("the model that answers when none is named cannot be used yet: %s", error)
-        self._free.put_nowait(supervisor)
 
     async def close(self) -> None:
         """End the processes; what runs is finished first."""
         await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
         for supervisor in self._all:
             supervisor.close()
+
+
+def _tell(done: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    """Give the outcome to who waits for it, if somebody still does."""
+    if done.done():
+        return
+    if error is None:
+        done.set_result(result)
+    else:
+        done.set_exception(error)

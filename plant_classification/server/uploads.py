@@ -25,6 +25,13 @@ FORM_BYTES = 2**20
 MOST_PARTS = 50
 MOST_TEXT_BYTES = 1000
 CHUNK_BYTES = 2**16
+READING_FAILS = (
+    ValueError,
+    RuntimeError,
+    HttpProcessingError,
+    aiohttp.ClientError,
+    web.RequestPayloadError,
+)
 PLAIN = ("", "7bit", "8bit", "binary", "identity")
 
 
@@ -76,7 +83,7 @@ async def read_form(request: web.Request, settings: Settings) -> Form:
         raise ArgumentError(
             f"The form did not come within {settings.deadline_seconds:g} seconds."
         ) from None
-    except (ValueError, RuntimeError, HttpProcessingError, aiohttp.ClientError):
+    except READING_FAILS:
         raise ArgumentError("The form cannot be read: it is malformed or broken off.") from None
 
 
