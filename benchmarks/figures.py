@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
+
+KEPT_IN = "PLANT_FIGURES"
+"""Names the file, if any, that figures are written into too, as JSON lines."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,3 +27,6 @@ def show(figures: Sequence[Figure]) -> None:
     width = max(len(figure.name) for figure in figures)
     for figure in figures:
         print(f"{figure.name:<{width}}  {figure.ratio:5.2f}  {figure.bound:<8}  {figure.remark}")
+    if file := os.environ.get(KEPT_IN):
+        lines = [json.dumps(dataclasses.asdict(figure)) + "\n" for figure in figures]
+        Path(file).write_text("".join(lines), "utf-8")
