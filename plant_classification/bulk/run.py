@@ -23,7 +23,7 @@ from plant_classification.bulk.observations import (
     find,
 )
 from plant_classification.bulk.parts import Part, by_content, by_time, in_parts
-from plant_classification.bulk.rows import printable
+from plant_classification.bulk.rows import COLUMNS, printable
 from plant_classification.bulk.table_files import check_format, write_table
 from plant_classification.bulk.work import answered
 from plant_classification.bulk.worker import Errand
@@ -200,6 +200,7 @@ def fingerprint_of(job: Job, errand: Errand) -> Mapping[str, Any]:
     listed, prior = files_of(job.question, settings.models_dir)
     return {
         "program": version(PROGRAM),
+        "columns": " ".join(COLUMNS),
         **dataclasses.asdict(job.grouping),
         "strict": job.strict,
         "model": f"{errand.model.name} {errand.model.version}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,46 @@ from plant_classification.taxonomy import load_families, remarks
 MOST_NAMED = 10
 
 
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """What reads one form of data sets.
+
+    Attributes:
+        form: What it is, for people.
+        knows: Whether a path is one.
+        read: Reads it, with the folder that its paths start from, and the family of each genus.
+        of_files: Whether it can be a file, too.
+    """
+
+    form: str
+    knows: Callable[[Path], bool]
+    read: Callable[[Path, str | None, Mapping[str, str]], Dataset]
+    of_files: bool = False
+
+
+READERS = (
+    Reader(
+        "Pl@ntNet-300K",
+        is_plantnet300k,
+        lambda path, _images, families: read_plantnet300k(path, families),
+    ),
+    Reader("a folder with train.txt and classes.txt", is_split_files, read_split_files),
+    Reader(
+        "a table (.csv, .parquet) with the columns "
+        + " and ".join(" or ".join(COLUMNS[column]) for column in NEEDED),
+        is_table,
+        read_photo_table,
+        of_files=True,
+    ),
+    Reader(
+        "a folder with a folder of pictures for each species",
+        is_species_folders,
+        lambda path, _images, families: read_species_folders(path, families),
+    ),
+)
+"""In the order in which they are asked: the first that knows a path reads it."""
+
+
 def read_dataset(
     path: Path,
     *,
@@ -34,8 +74,7 @@ def read_dataset(
     """Read and check a data set; whether every photo can be read is seen by looking at it.
 
     Args:
-        path: A folder or a table. The old service's split files are read, Pl@ntNet-300K, a table
-            with a row for each photo, and a folder for each species.
+        path: A folder or a table, of a form that ``READERS`` has.
         images: The folder that the paths in split files and tables start from, relative to that of
             the data set; None: it is looked for.
         families: A table with the columns ``genus`` and ``family``, read before the package's own.
@@ -61,23 +100,15 @@ def read_dataset(
 def _read(path: Path, images: str | None, families: Mapping[str, str]) -> Dataset:
     if not path.exists():
         raise DatasetError(f"{path} does not exist; give a folder or a table.")
-    from plant_classification.data.darwin_core import is_darwin_core, read_darwin_core
+    from plant_classification.data.darwin_core import is_darwin_core, refuse_darwin_core
 
     if is_darwin_core(path):
-        read_darwin_core(path, families)
-    if path.is_dir() and is_plantnet300k(path):
-        return read_plantnet300k(path, families)
-    if path.is_dir() and is_split_files(path):
-        return read_split_files(path, images, families)
-    if is_table(path):
-        return read_photo_table(path, images, families)
-    if path.is_dir() and is_species_folders(path):
-        return read_species_folders(path, families)
-    raise DatasetError(
-        f"{path} is no data set that is known: a folder with train.txt and classes.txt, one with a "
-        "folder of pictures for each species, Pl@ntNet-300K, or a table (.csv, .parquet) with the "
-        f"columns {' and '.join(' or '.join(COLUMNS[column]) for column in NEEDED)}."
-    )
+        refuse_darwin_core(path, families)
+    for reader in READERS:
+        if (path.is_dir() or reader.of_files) and reader.knows(path):
+            return reader.read(path, images, families)
+    *most, last = (reader.form for reader in READERS)
+    raise DatasetError(f"{path} is no data set that is known: {', '.join(most)}, or {last}.")
 
 
 def _hold_back(dataset: Dataset, fraction: float, seed: int, settings: Settings) -> Dataset:

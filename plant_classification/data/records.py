@@ -128,7 +128,8 @@ class Dataset:
         folder: What was read: a folder or a table.
         kind: In words: ``"split files"``, ``"a folder per species"`` ...
         labels: In the order of the indices.
-        splits: The photos of ``"train"``, and of ``"val"`` and ``"test"`` where there are some.
+        splits: The photos of ``"train"``, and of ``"val"`` and ``"test"`` where there are some,
+            in this order.
         notes: Sentences that a person should see: what was passed over, how it was split.
     """
 
@@ -138,11 +139,20 @@ class Dataset:
     splits: Mapping[str, Records]
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        ordered = {name: self.splits[name] for name in SPLITS if name in self.splits}
+        object.__setattr__(self, "splits", ordered)
+
     def everything(self) -> Records:
         """The photos of all splits, without organs, observations and sources."""
         splits = list(self.splits.values())
-        paths = [path for records in splits for path in records.paths]
-        return Records(splits[0].root, paths, np.concatenate([one.labels for one in splits]))
+        root = splits[0].root
+        paths = [
+            path if one.root == root else str(one.root.absolute() / path)
+            for one in splits
+            for path in one.paths
+        ]
+        return Records(root, paths, np.concatenate([one.labels for one in splits]))
 
     def fingerprint(self) -> str:
         """What tells this data set from others: SHA-256 of its labels, paths and splits."""

@@ -4,7 +4,16 @@ from plant_classification.networks.registry import (
     ARCHITECTURES,
     Architecture,
     build,
+    check_imagenet,
     find_architecture,
+    load_imagenet,
 )
 
-__all__ = ["ARCHITECTURES", "Architecture", "build", "find_architecture"]
+__all__ = [
+    "ARCHITECTURES",
+    "Architecture",
+    "build",
+    "check_imagenet",
+    "find_architecture",
+    "load_imagenet",
+]

@@ -43,14 +43,14 @@ class Architecture:
         preprocessing: How it wants its photos; the size is the one that it was designed for.
         parameters: Number of parameters without the classifier ``logits``.
         builder: Makes it.
-        imagenet: Loads ImageNet weights.
+        imagenet: Loads ImageNet weights; None where there are none.
     """
 
     name: str
     preprocessing: Preprocessing
     parameters: int
     builder: Builder
-    imagenet: Loader
+    imagenet: Loader | None
 
 
 def _lite(variant: int, size: int, parameters: int) -> Architecture:
@@ -122,6 +122,38 @@ def find_architecture(name: str) -> Architecture:
             field="architecture",
         )
     return ARCHITECTURES[name]
+
+
+def load_imagenet(architecture: str, model: keras.Model, file: Path | None = None) -> None:
+    """Give a network its ImageNet weights, in place.
+
+    Args:
+        architecture: A name of ``ARCHITECTURES``.
+        model: What :func:`build` made of it; its head keeps its own weights.
+        file: Where they are; where they are published, if not given.
+
+    Raises:
+        ArgumentError: No architecture of that name, or there are no such weights of it; and what
+            its loader raises.
+    """
+    check_imagenet(architecture)
+    loader = find_architecture(architecture).imagenet
+    if loader is not None:
+        loader(model, file)
+
+
+def check_imagenet(architecture: str) -> None:
+    """See that there are ImageNet weights of an architecture.
+
+    Raises:
+        ArgumentError: No architecture of that name, or there are none of it.
+    """
+    if find_architecture(architecture).imagenet is None:
+        raise ArgumentError(
+            f"There are no ImageNet weights of {architecture}: start from a model, or with init "
+            "'none'.",
+            field="init",
+        )
 
 
 def build(architecture: str, labels: int, size: int | None = None) -> keras.Model:

@@ -31,7 +31,9 @@ def rows(settings: Settings) -> list[dict[str, Any]]:
     known = labels_of(model, settings)
     found = [_row("all", f"All that the model {model.name} knows", len(known))]
     for name in species_lists(settings.models_dir):
-        if name not in ALL:
+        if name in ALL:
+            LOG.warning("the species list %s is no project: there the word means all species", name)
+        else:
             try:
                 count = len(_listed(known, settings, name))
             except ArgumentError as fault:

@@ -15,7 +15,7 @@ from plant_classification.data import TRAIN, VALIDATION, Dataset, Records
 from plant_classification.data.pipeline import training_batches, validation_pixels
 from plant_classification.errors import TrainingError
 from plant_classification.models.folder import KERAS_WEIGHTS, NETWORK
-from plant_classification.networks import build, find_architecture
+from plant_classification.networks import build, load_imagenet
 from plant_classification.networks.export import convert
 from plant_classification.networks.transfer import load_from
 from plant_classification.openvino import core, save_network
@@ -134,7 +134,7 @@ def _initialised(config: TrainingConfig, start: Start, labels: tuple[Label, ...]
             [rows.get(label.name) for label in labels],
         )
     elif start.is_imagenet:
-        find_architecture(start.architecture).imagenet(network, start.file)
+        load_imagenet(start.architecture, network, start.file)
     return network
 
 

@@ -42,12 +42,12 @@ def imagenet_base(start: Start, settings: Settings) -> ModelFolder:
 
 
 def _made(start: Start, target: Path) -> ModelFolder:
-    from plant_classification.networks import build, find_architecture
+    from plant_classification.networks import build, load_imagenet
     from plant_classification.networks.export import convert
     from plant_classification.openvino import save_network
 
     network = build(start.architecture, len(NO_LABEL), start.preprocessing.size)
-    find_architecture(start.architecture).imagenet(network, start.file)
+    load_imagenet(start.architecture, network, start.file)
     with tempfile.TemporaryDirectory() as made:
         xml, weights = Path(made) / NETWORK, Path(made) / KERAS_WEIGHTS
         save_network(convert(network), xml, half=False)

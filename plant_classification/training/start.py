@@ -83,7 +83,7 @@ def _start(config: TrainingConfig, settings: Settings) -> Start:
         name = (config.modelname or DEFAULT_NETWORKS[config.mode]).lower()
         file = Path(init) if is_file else None
         words = f"{IMAGENET} ({file.name} {sha256(file)[:12]})" if file else init
-        return Start(name, _preprocessing_of(name), None, file, words)
+        return Start(name, _preprocessing_of(name, is_random=init == NOTHING), None, file, words)
     return _from_model(config, init, "init", settings)
 
 
@@ -125,9 +125,9 @@ def _model(name: str, field: str, settings: Settings) -> ModelFolder:
         raise ArgumentError(f"{field}: {fault}", field=field) from None
 
 
-def _preprocessing_of(architecture: str) -> Preprocessing:
+def _preprocessing_of(architecture: str, *, is_random: bool) -> Preprocessing:
     try:
-        from plant_classification.networks import find_architecture
+        from plant_classification.networks import check_imagenet, find_architecture
     except ModuleNotFoundError as missing:
         raise ArgumentError(
             f"Only a model can be the start without TensorFlow ({missing.name} is missing): "
@@ -136,9 +136,12 @@ def _preprocessing_of(architecture: str) -> Preprocessing:
             field="init",
         ) from None
     try:
-        return find_architecture(architecture).preprocessing
+        found = find_architecture(architecture).preprocessing
     except ArgumentError as fault:
         raise ArgumentError(f"modelname: {fault}", field="modelname") from None
+    if not is_random:
+        check_imagenet(architecture)
+    return found
 
 
 def _ordered(

@@ -247,6 +247,16 @@ def test_a_species_list_or_a_prior_that_was_changed_is_another_question(
         (models / "prior.csv").unlink()
 
 
+def test_a_table_with_other_columns_is_not_gone_on_with(
+    runs: Runs, garden: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as changed:
+        changed.delitem(COLUMNS, "sha256")
+        runs(garden)
+    with pytest.raises(ArgumentError, match="columns was 'observation photos name"):
+        runs(garden)
+
+
 def test_a_table_of_other_photos_is_not_replaced(runs: Runs, garden: Path, own: Path) -> None:
     runs(garden)
     with pytest.raises(ArgumentError, match="holds the rows of other photos"):

@@ -13,7 +13,7 @@ from plant_classification.data.darwin_core import (
     ListedPhoto,
     is_darwin_core,
     read_archive,
-    read_darwin_core,
+    refuse_darwin_core,
 )
 from plant_classification.errors import DatasetError
 
@@ -212,7 +212,7 @@ def test_a_folder_of_something_else_is_no_archive(tmp_path: Path) -> None:
 def test_an_archive_alone_is_no_data_set_and_says_what_to_do(path: Path) -> None:
     write_archive(path, OCCURRENCES, MEDIA)
     with pytest.raises(DatasetError) as caught:
-        read_darwin_core(path, FAMILIES)
+        refuse_darwin_core(path, FAMILIES)
     assert "3 photos of 2 species" in caught.value.message
     assert f"plant-classification dataset download {path} FOLDER" in caught.value.message
 

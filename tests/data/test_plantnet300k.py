@@ -109,3 +109,9 @@ def test_names_without_photos_are_a_fault(tmp_path: Path) -> None:
     (tmp_path / "images/train").mkdir(parents=True)
     with pytest.raises(DatasetError, match="no photo to train on"):
         read_plantnet300k(tmp_path, {})
+
+
+def test_all_photos_together_are_found_wherever_their_split_is(folder: Path) -> None:
+    everything = read_plantnet300k(folder, load_families()).everything()
+    assert len(everything) == 5
+    assert all(record.path.is_file() for record in everything)

@@ -139,7 +139,7 @@ def test_an_archive_of_darwin_core_is_told_to_be_downloaded(tmp_path: Path) -> N
 def test_what_is_no_data_set_is_told_what_would_be_one(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"/nowhere does not exist"):
         read_dataset(tmp_path / "nowhere")
-    with pytest.raises(DatasetError, match=r"train.txt and classes.txt.* species,.* \.parquet"):
+    with pytest.raises(DatasetError, match=r"classes.txt, a table.* \.parquet.* species\."):
         read_dataset(tmp_path)
     (tmp_path / "a.jpg").touch()
     with pytest.raises(DatasetError, match=r"a\.jpg is no data set that is known"):
@@ -170,3 +170,10 @@ def test_reading_needs_no_tensorflow_and_no_extra(species: Path) -> None:
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_training_photos_come_first_whatever_a_table_begins_with(tmp_path: Path) -> None:
+    rows = ["a.jpg,Rosa canina,val", "b.jpg,Rosa canina,train", "c.jpg,Viola odorata,test"]
+    (tmp_path / "b.jpg").touch()
+    (tmp_path / "photos.csv").write_text("path,label,split\n" + "\n".join(rows) + "\n")
+    assert list(read_dataset(tmp_path / "photos.csv").splits) == ["train", "val", "test"]

@@ -8,7 +8,7 @@ import tf_keras
 from keras.src.applications import mobilenet
 
 from plant_classification.errors import ArgumentError
-from plant_classification.networks import find_architecture
+from plant_classification.networks import build, find_architecture, load_imagenet
 
 # TensorFlow's variables lack what NumPy 2 asks of them; Keras saves weights through it.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -51,7 +51,7 @@ def test_a_published_file_gives_the_features_that_keras_2_computes(
     theirs = keras2_network(application, size)
     theirs.save_weights(published)
     ours = architecture.builder(size=size, labels=3)
-    architecture.imagenet(ours, published)
+    load_imagenet(architecture.name, ours, published)
     image = np.random.default_rng(6).uniform(-1, 1, (1, size, size, 3)).astype(np.float32)
     expected = theirs.predict_on_batch(image)
     found = ours(image, training=False)[1].numpy()
@@ -60,14 +60,12 @@ def test_a_published_file_gives_the_features_that_keras_2_computes(
 
 def test_a_file_of_another_network_is_refused(published: Path) -> None:
     keras2_network("MobileNet", 224).save_weights(published)
-    xception = find_architecture("xception")
     with pytest.raises(ArgumentError, match="does not hold Keras's ImageNet weights of Xception"):
-        xception.imagenet(xception.builder(size=71, labels=3), published)
+        load_imagenet("xception", build("xception", labels=3, size=71), published)
 
 
 def test_without_a_network_the_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mobilenet, "BASE_WEIGHT_PATH", "http://127.0.0.1:9/no-server/")
-    architecture = find_architecture("mobilenet")
-    model = architecture.builder(size=224, labels=3)
+    model = build("mobilenet", labels=3)
     with pytest.raises(ArgumentError, match=r"could not be downloaded .*start from 'starter'"):
-        architecture.imagenet(model)
+        load_imagenet("mobilenet", model)

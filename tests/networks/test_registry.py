@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 from plant_classification.errors import ArgumentError
-from plant_classification.networks import ARCHITECTURES, build
+from plant_classification.networks import ARCHITECTURES, build, load_imagenet
 
 SLOW = (
     "nasnetmobile",
@@ -80,7 +82,13 @@ def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
     with pytest.raises(ArgumentError) as refused:
         build("resnet51", labels=3)
     assert refused.value.message == (
-        "There is no architecture 'resnet51'; there are: efficientnet_lite0, efficientnet_lite1, "
-        "efficientnet_lite2, xception, mobilenet, nasnetmobile, inceptionv3, inceptionresnetv2, "
-        "densenet121, densenet169, densenet201, resnet50, vgg16, vgg19."
+        f"There is no architecture 'resnet51'; there are: {', '.join(ARCHITECTURES)}."
     )
+
+
+def test_a_network_without_imagenet_weights_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = dataclasses.replace(ARCHITECTURES["vgg16"], imagenet=None)
+    monkeypatch.setitem(ARCHITECTURES, "vgg16", plain)
+    with pytest.raises(ArgumentError, match="no ImageNet weights of vgg16") as refused:
+        load_imagenet("vgg16", build("vgg16", labels=3, size=32))
+    assert refused.value.field == "init"

@@ -8,7 +8,7 @@ from plant_classification.data.darwin_core.archive import (
     is_darwin_core,
     photos_of_occurrences,
     read_archive,
-    read_darwin_core,
+    refuse_darwin_core,
 )
 
 __all__ = [
@@ -19,5 +19,5 @@ __all__ = [
     "is_darwin_core",
     "photos_of_occurrences",
     "read_archive",
-    "read_darwin_core",
+    "refuse_darwin_core",
 ]

@@ -137,7 +137,7 @@ def read_archive(path: Path, families: Mapping[str, str]) -> DarwinCoreArchive:
     return DarwinCoreArchive(path, taxa, count, tuple(notes))
 
 
-def read_darwin_core(path: Path, families: Mapping[str, str]) -> NoReturn:
+def refuse_darwin_core(path: Path, families: Mapping[str, str]) -> NoReturn:
     """Say how an archive becomes a data set: its photos must be downloaded first.
 
     Raises:
