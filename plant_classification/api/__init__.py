@@ -64,13 +64,7 @@ def get_metadata() -> dict[str, Any]:
         "author": text("Author"),
         "author-email": text("Author-email"),
         "license": text("License-Expression", "License"),
-        "model": {
-            "name": model.name,
-            "architecture": model.architecture,
-            "labels": model.label_count,
-            "version": model.version,
-            "metrics": dict(model.metrics),
-        },
+        "model": training.described(model),
     }
 
 

@@ -18,7 +18,7 @@ from marshmallow import Schema, ValidationError, fields, missing, validate
 from plant_classification import schemas
 from plant_classification.api.requests import plain
 from plant_classification.errors import ArgumentError, PlantClassificationError
-from plant_classification.models import find_model
+from plant_classification.models import Model, find_model
 from plant_classification.models.folder import REPORT, check_name
 from plant_classification.settings import Settings
 from plant_classification.training.config import (
@@ -84,16 +84,21 @@ def train(arguments: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
         raise type(error)(_without_places(error.message, settings), field=error.field) from None
     return {
         "modelname": model.name,
-        "model": {
-            "name": model.name,
-            "architecture": model.architecture,
-            "labels": model.label_count,
-            "version": model.version,
-            "metrics": dict(model.metrics),
-        },
+        "model": described(model),
         "notes": list(model.training.get("notes", ())),
         "report": f"{model.name}/{REPORT}" if REPORT in model.files else None,
         "warnings": [*warnings, *remarks],
+    }
+
+
+def described(model: Model) -> dict[str, Any]:
+    """What is said of a model, as JSON takes it."""
+    return {
+        "name": model.name,
+        "architecture": model.architecture,
+        "labels": model.label_count,
+        "version": model.version,
+        "metrics": dict(model.metrics),
     }
 
 
