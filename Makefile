@@ -29,9 +29,8 @@ lint: $(VENV)/dev  ## check style, types, security and which module imports whic
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive plant_classification recipes benchmarks
 	$(BIN)/lint-imports
 
-figures: $(VENV)/dev  ## print the ratios of speed, and the starter's accuracy (needs ../shared)
-	for name in identify loader pipeline training fast trust batch cluster serving; do $(BIN)/python benchmarks/$$name.py || exit 1; done
-	$(BIN)/python -m recipes.starter evaluate
+figures: $(VENV)/dev  ## measure everything anew, into docs/figures.md (hours; needs ../shared; WORK=folder)
+	$(BIN)/python benchmarks/table.py $(if $(WORK),--work $(WORK))
 
 clean:  ## remove the environment and what builds and tools leave
 	rm -rf $(VENV) build dist htmlcov bandit flake8.log .coverage* *.egg-info .*_cache .tox
