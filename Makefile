@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow soak lint figures clean
+.PHONY: help demo test test-slow soak lint mutants figures clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -29,11 +29,15 @@ lint: $(VENV)/dev  ## check style, types, security and which module imports whic
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive plant_classification recipes benchmarks
 	$(BIN)/lint-imports
 
+mutants: $(VENV)/dev  ## change the code of trust/ in many ways, and see whether a test fails (a quarter of an hour)
+	$(BIN)/pip install --quiet --disable-pip-version-check 'mutmut>=3.8'
+	PYTHONPATH=. $(BIN)/mutmut run --max-children 2
+
 figures: $(VENV)/dev  ## measure everything anew, into docs/figures.md (hours; needs ../shared; WORK=folder)
 	$(BIN)/python benchmarks/table.py $(if $(WORK),--work $(WORK))
 
 clean:  ## remove the environment and what builds and tools leave
-	rm -rf $(VENV) build dist htmlcov bandit flake8.log .coverage* *.egg-info .*_cache .tox
+	rm -rf $(VENV) build dist htmlcov bandit flake8.log .coverage* *.egg-info .*_cache .tox mutants
 
 # One file for each kind of installation, older than the files that it was made from when these change.
 $(VENV)/core $(VENV)/test $(VENV)/dev: setup.cfg constraints.txt VERSION | $(BIN)/pip

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from plant_classification.trust import of_photos, of_views, probabilities
+from plant_classification.trust.combination import largest_logit
 
 LABELS = 6
 
@@ -79,3 +80,11 @@ def test_the_rule_beats_the_plain_mean_on_drawn_photos_of_plants() -> None:
 
     assert loss(ours) < 0.9 * loss(plain)
     assert abs(ours.max(axis=1).mean() - (ours.argmax(axis=1) == truth).mean()) < 0.02
+
+
+def test_the_largest_logit_is_that_of_the_mean_view_calibrated() -> None:
+    logits = np.array([[1.0, 5.0, 0.0], [3.0, 1.0, 0.0]], np.float32)
+    assert largest_logit(logits, 1) == 3
+    assert largest_logit(logits, 2) == 1.5
+    assert largest_logit(logits, 2, 0.5) == 0.75
+    assert isinstance(largest_logit(logits, 2), float)

@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from plant_classification.trust.feature_statistics import FeatureStatistics
+from plant_classification.trust.feature_statistics import (
+    MOST_FEATURE,
+    FeatureStatistics,
+    load_means,
+)
 
 FEATURES, LABELS = 40, 7
 
@@ -163,3 +167,51 @@ def test_a_file_that_would_unpack_to_more_than_it_is_is_refused(
             archive.writestr(f"{name}.npy", bomb)
     with pytest.raises(ValueError, match=re.escape("trust.npz cannot be used")):
         FeatureStatistics.load(tmp_path / "trust.npz")
+
+
+def test_the_means_alone_are_those_of_the_whole(
+    statistics: FeatureStatistics, tmp_path: Path
+) -> None:
+    statistics.save(tmp_path / "trust.npz")
+    whole = FeatureStatistics.load(tmp_path / "trust.npz")
+    means, counts = load_means(tmp_path / "trust.npz")
+    np.testing.assert_array_equal(means, whole.means)
+    np.testing.assert_array_equal(counts, whole.counts)
+    assert means.dtype == np.float32
+    assert counts.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "sentence"),
+    [
+        ("means", np.zeros(LABELS, np.float16), "do not fit each other"),
+        ("means", np.zeros((LABELS + 1, FEATURES), np.float16), "do not fit each other"),
+        ("counts", np.ones(LABELS, np.float32), "do not fit each other"),
+        ("counts", np.zeros(LABELS, np.int64), "hold what statistics cannot be"),
+        ("means", np.zeros((LABELS, FEATURES), np.int64), "hold what statistics cannot be"),
+        ("means", np.full((LABELS, FEATURES), np.inf), "hold what statistics cannot be"),
+        ("means", np.full((LABELS, FEATURES), np.nan), "hold what statistics cannot be"),
+        ("means", np.full((LABELS, FEATURES), -MOST_FEATURE), "hold what statistics cannot be"),
+        ("means", np.full((LABELS, FEATURES), 1e300), "hold what statistics cannot be"),
+    ],
+)
+def test_means_that_are_none_are_refused(
+    statistics: FeatureStatistics,
+    tmp_path: Path,
+    name: str,
+    values: NDArray[np.generic],
+    sentence: str,
+) -> None:
+    file = tmp_path / "trust.npz"
+    np.savez(file, **(arrays_of(statistics, tmp_path) | {name: values}))  # type: ignore[arg-type]
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - compared below
+        load_means(file)
+    assert str(refused.value) == f"{file} cannot be used: its arrays {sentence}."
+
+
+def test_one_photo_is_enough_for_means(statistics: FeatureStatistics, tmp_path: Path) -> None:
+    counts = np.zeros(LABELS, np.int64)
+    counts[2] = 1
+    arrays = arrays_of(statistics, tmp_path) | {"counts": counts}
+    np.savez(tmp_path / "trust.npz", **arrays)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(load_means(tmp_path / "trust.npz")[1], counts)

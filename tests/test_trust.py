@@ -16,6 +16,7 @@ from plant_classification.trust import (
     probabilities,
 )
 from plant_classification.trust.calibration import PRIOR, TEMPERATURES
+from plant_classification.trust.expectation import expected
 
 
 def test_probabilities_sum_to_one_and_survive_large_logits() -> None:
@@ -137,18 +138,65 @@ def test_huge_and_tiny_logits_stay_within_the_bounds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("logits", "labels", "fault"),
+    ("logits", "labels", "field", "sentence"),
     [
-        (np.zeros((3, 2)), np.zeros(4, int), r"logits must be \(photos, labels\)"),
-        (np.zeros(3), np.zeros(3, int), r"logits must be \(photos, labels\)"),
-        (np.zeros((3, 2)), np.array([0, 1, 2]), "from 0 to 1"),
-        (np.zeros((3, 2)), np.array([0, 1, -1]), "from 0 to 1"),
-        (np.zeros((3, 2)), np.zeros(3), "whole numbers"),
-        (np.full((3, 2), np.nan), np.zeros(3, int), "NaN or infinity"),
+        (
+            np.zeros((3, 2)),
+            np.zeros(4, int),
+            "logits",
+            "logits must be (photos, labels), with one label for each photo; (3, 2) and (4,) came.",
+        ),
+        (
+            np.zeros(3),
+            np.zeros(3, int),
+            "logits",
+            "logits must be (photos, labels), with one label for each photo; (3,) and (3,) came.",
+        ),
+        (
+            np.zeros((3, 2)),
+            np.array([0, 1, 2]),
+            "labels",
+            "labels must be whole numbers from 0 to 1.",
+        ),
+        (
+            np.zeros((3, 2)),
+            np.array([0, 1, -1]),
+            "labels",
+            "labels must be whole numbers from 0 to 1.",
+        ),
+        (np.zeros((3, 2)), np.zeros(3), "labels", "labels must be whole numbers from 0 to 1."),
+        (
+            np.full((3, 2), np.nan),
+            np.zeros(3, int),
+            "logits",
+            "The logits hold NaN or infinity; train the model anew.",
+        ),
     ],
 )
 def test_outputs_that_cannot_be_calibrated_are_refused(
-    logits: NDArray[np.float64], labels: NDArray[np.int64], fault: str
+    logits: NDArray[np.float64], labels: NDArray[np.int64], field: str, sentence: str
 ) -> None:
-    with pytest.raises(ArgumentError, match=fault):
+    with pytest.raises(ArgumentError) as refused:
         fit_temperature(logits, labels)
+    assert (refused.value.field, refused.value.message) == (field, sentence)
+
+
+SHARES = np.array([0.6, 0.3, 0.1, 0.0])
+
+
+def test_what_is_not_possible_has_no_probability_and_the_others_share_it() -> None:
+    possible = np.array([False, True, True, False])
+    np.testing.assert_allclose(expected(SHARES, possible, None), [0, 0.75, 0.25, 0])
+    np.testing.assert_array_equal(expected(SHARES, None, None), SHARES)
+
+
+def test_what_is_common_is_more_probable() -> None:
+    factors = np.array([1.0, 4.0, 2.0, 9.0])
+    np.testing.assert_allclose(expected(SHARES, None, factors), [0.3, 0.6, 0.1, 0], atol=1e-12)
+    possible = np.array([True, True, False, False])
+    np.testing.assert_allclose(expected(SHARES, possible, factors), [1 / 3, 2 / 3, 0, 0])
+
+
+def test_what_is_possible_alone_is_certain_however_improbable_the_photo_made_it() -> None:
+    alone = expected(SHARES, np.array([False, False, False, True]), None)
+    np.testing.assert_array_equal(alone, [0, 0, 0, 1])

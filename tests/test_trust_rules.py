@@ -19,7 +19,10 @@ from plant_classification.trust import (
     plausible_sets,
     probabilities,
 )
+from plant_classification.trust.correctness import Correctness
+from plant_classification.trust.rejection import fit_rejection
 from plant_classification.trust.rules import LEAST_FOR_SETS, LEAST_OF_ORGAN
+from plant_classification.trust.safe_answer import SafeRule
 
 LABELS = 12
 RANKS = ranks_of([label_of(f"Rosa species{place:c}", "Rosaceae") for place in range(97, 109)])
@@ -41,7 +44,11 @@ def loss(logits: NDArray[np.floating], truth: NDArray[np.int64], temperature: fl
 
 def test_the_rules_survive_json() -> None:
     plausible = PlausibleRule((0.9,), (0.1,))
-    rules = TrustRules(0.5, {"leaf": 0.8}, plausible, {"leaf": plausible})
+    sure = Correctness(-1.0, 0.5, 0.25)
+    safe = SafeRule((sure, sure, sure), (0.8, 0.9), (0.5, 0.75))
+    rejection = fit_rejection(np.linspace(0, 1, 500))
+    rules = TrustRules(0.5, {"leaf": 0.8}, plausible, {"leaf": plausible}, safe, rejection)
+    assert None not in (rules.safe, rules.rejection)
     assert TrustRules.from_dict(json.loads(json.dumps(rules.to_dict()))) == rules
     assert TrustRules.from_dict({"temperature": 2}) == TrustRules(2.0)
 
