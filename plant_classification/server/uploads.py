@@ -31,6 +31,7 @@ READING_FAILS = (
     HttpProcessingError,
     aiohttp.ClientError,
     web.RequestPayloadError,
+    ConnectionError,
 )
 PLAIN = ("", "7bit", "8bit", "binary", "identity")
 
