@@ -18,6 +18,7 @@ from plant_classification.settings import ENVIRONMENT_PREFIX, load_settings
 SHUTDOWN_SECONDS = 25.0
 """For what runs; Kubernetes kills after 30."""
 
+OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 NOT_LISTENING = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
 
 
@@ -85,8 +86,8 @@ def serve(
     logging.getLogger("aiohttp.server").addFilter(_without_what_was_sent)
     logging.getLogger("py.warnings").setLevel(logging.ERROR)  # of DEEPaaS's dependencies
     settings = load_settings()
-    alone = not (api_keys or public)
-    asked = Options(processes or processors(), most_waiting, api_keys, cors, alone)
+    names = None if api_keys or public else (*OWN_NAMES, host.lower())
+    asked = Options(processes or processors(), most_waiting, api_keys, cors, names)
     try:
         web.run_app(
             make_app(asked, settings),

@@ -35,14 +35,14 @@ class Options:
         most_waiting: How many requests may wait for one of them.
         keys: A file of hashed API keys; without one nobody is asked for a key.
         origins: Web sites whose pages may ask this server (CORS); ``"*"`` is any.
-        is_for_this_machine: Whether only programs of this machine are meant to ask.
+        names: By which the server may be asked; None for any.
     """
 
     processes: int
     most_waiting: int
     keys: Path | None = None
     origins: tuple[str, ...] = ()
-    is_for_this_machine: bool = True
+    names: tuple[str, ...] | None = None
 
 
 async def make_app(options: Options, settings: Settings) -> web.Application:
@@ -61,12 +61,8 @@ async def make_app(options: Options, settings: Settings) -> web.Application:
     _configure_deepaas(settings)
     app: web.Application = await deepaas_api.get_app()
     app[SETTINGS] = settings
-    app.middlewares[:0] = around.middlewares(
-        keys,
-        options.origins,
-        settings.max_total_bytes + FORM_BYTES,
-        is_for_this_machine=options.is_for_this_machine,
-    )
+    most_bytes = settings.max_total_bytes + FORM_BYTES
+    app.middlewares[:0] = around.middlewares(keys, options.origins, most_bytes, options.names)
     app.cleanup_ctx.append(_processes(options, settings))
     health.add_routes(app)
     page.add_routes(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 import uuid
 
@@ -26,7 +27,7 @@ OPEN = ("/healthz", "/readyz", "/static/", "/page/static/", "/v2/_status")
 """Paths that need no key: they tell nothing of anyone's photos or models."""
 
 READING = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS)
-OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
+PORT = re.compile(r":\d*$")
 MOST_HELD = 2**30
 """Bytes of the bodies of all requests that are not answered yet."""
 
@@ -53,8 +54,7 @@ def middlewares(
     keys: tuple[Key, ...] | None,
     origins: tuple[str, ...],
     most_bytes: int,
-    *,
-    is_for_this_machine: bool,
+    names: tuple[str, ...] | None,
 ) -> list[Middleware]:
     """Those of the application, outermost first.
 
@@ -62,14 +62,14 @@ def middlewares(
         keys: Who may ask; None for everybody.
         origins: Web sites whose pages may ask; ``"*"`` is any.
         most_bytes: That the body of a request may have.
-        is_for_this_machine: Whether only programs of this machine are meant to ask.
+        names: By which the server may be asked; None for any.
     """
     found: list[Middleware] = [_told, _safe]
     if origins:
         found.append(_shared(origins))
     found += [_worded, _from_own_pages(origins), _held(most_bytes)]
-    if is_for_this_machine:
-        found.append(_of_this_machine)
+    if names is not None:
+        found.append(_by_name(names))
     if keys is not None:
         found.append(_keyed(keys))
     return [web.middleware(one) for one in found]
@@ -233,17 +233,20 @@ def _from_own_pages(origins: tuple[str, ...]) -> Middleware:
     return check
 
 
-async def _of_this_machine(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse another name of this machine, which a page of that name would have it called by."""
-    name = request.host.rpartition(":")[0] or request.host
-    if name.lower() not in OWN_NAMES:
-        return refusal(
-            request,
-            web.HTTPForbidden.status_code,
-            "This server is for its own machine, by the name of localhost. Start it with --public "
-            "or --api-keys to be asked by another name.",
-        )
-    return await handler(request)
+def _by_name(names: tuple[str, ...]) -> Middleware:
+    """Refuse another name of the server, which a page of that name would have it called by."""
+
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if PORT.sub("", request.host.lower()) not in names:
+            return refusal(
+                request,
+                web.HTTPForbidden.status_code,
+                "This server is for its own machine, by the name of localhost. Start it with "
+                "--public or --api-keys to be asked by another name.",
+            )
+        return await handler(request)
+
+    return check
 
 
 def _held(most_bytes: int) -> Middleware:

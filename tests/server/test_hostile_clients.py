@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
 import signal
 import socket
 import struct
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
-from api.service import MODULE, Service, serving_all
+from api.service import MODULE, SERVE, Service, environment, serving_all
 from api.test_bad_requests import refused
 from drawn_plants import draw_plants
 from processes import alive, all_gone, children, wait_until
@@ -117,6 +119,36 @@ def test_a_page_of_another_site_cannot_act_in_the_name_of_who_looks_at_it(
     assert requests.post(service.address, files=photo, headers=own, timeout=60).ok
     renamed = requests.get(service.root, headers={"Host": "evil.example"}, timeout=60)
     assert "--public" in refused(renamed, 403)
+    for name in ("localhost", "LOCALHOST:5000", "[::1]", "[::1]:80", "127.0.0.1"):
+        assert requests.get(service.root, headers={"Host": name}, timeout=60).ok
+
+
+def test_a_server_may_be_called_as_it_was_told_to_listen(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.2", 0)) as free:
+        port = free.getsockname()[1]
+    command: list[Path | str] = [
+        *SERVE,
+        "--processes",
+        "1",
+        "--host",
+        "127.0.0.2",
+        "--port",
+        str(port),
+    ]
+    answered: list[int] = []
+
+    def answers() -> bool:
+        with contextlib.suppress(requests.ConnectionError):
+            address = f"http://127.0.0.2:{port}/healthz"
+            answered.append(requests.get(address, timeout=60).status_code)
+        return bool(answered)
+
+    with subprocess.Popen(command, env=environment(tmp_path), stderr=subprocess.DEVNULL) as server:
+        try:
+            wait_until(answers, "it answers")
+        finally:
+            server.terminate()
+    assert answered == [200]
 
 
 def test_a_body_that_does_not_come_is_given_up(service: Service) -> None:
