@@ -39,6 +39,9 @@ SPARE = 1
 """Processors that no worker takes: without one, Ray 2.60 waits for ever when a node has died."""
 
 CONNECT_SECONDS = 10.0
+TAKING = "parts of the cluster"
+"""Name of the thread that waits for them; it may outlive a run that is given up."""
+
 
 PATIENCE = 900.0
 """Seconds without a part after which the run is given up; what is done is kept."""
@@ -178,7 +181,7 @@ def _patiently(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         except Exception as error:  # noqa: BLE001 - raised below, in the thread that asked
             came.put(error)
 
-    taking = threading.Thread(target=take, daemon=True)
+    taking = threading.Thread(target=take, name=TAKING, daemon=True)
     taking.start()
     try:
         while (row := came.get(timeout=PATIENCE)) is not end:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,9 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     made: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     made.workers = [made.add_node(num_cpus=2) for _ in range(2)]
     yield made
+    for thread in threading.enumerate():  # else it would join the cluster again
+        if thread.name == cluster.TAKING:
+            thread.join(60)
     ray.shutdown()
     made.shutdown()
 
