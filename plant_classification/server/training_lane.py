@@ -75,7 +75,7 @@ async def _in_process(work: Callable[[], Any]) -> Any:
             process.kill()
     if not said:
         raise TrainingError(DIED)
-    is_good, result = pickle.loads(said)  # noqa: S301  # nosec B301 - of the own process
+    is_good, result = pickle.loads(said)  # noqa: S301 - of the own process  # nosec B301
     if not is_good:
         raise result
     return result
@@ -85,7 +85,7 @@ def main() -> None:
     """Do what standard input says, and say what came of it."""
     answer = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print goes into the log
-    work = pickle.load(sys.stdin.buffer)  # noqa: S301  # nosec B301 - of the server
+    work = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the server  # nosec B301
     threading.Thread(target=_end_with_server, daemon=True).start()
     try:
         said = True, work()
