@@ -93,22 +93,26 @@ def _found(process: Process, some: Sequence[Observation], seconds: float) -> lis
     try:
         found: list[Found] = process.ask(some, seconds * len(some))
     except (UnavailableError, DeadlineError):
-        found = [_alone(process, one, seconds) for one in some]
-        if len(some) == AT_ONCE and all(row["error"] for row, _ in found):
+        alone = [_alone(process, one, seconds) for one in some]
+        found = [
+            (row_of_error(one, fault), False) if isinstance(fault, str) else fault
+            for one, fault in zip(some, alone, strict=True)
+        ]
+        if len(some) == AT_ONCE and all(isinstance(fault, str) for fault in alone):
             raise UnavailableError(
-                f"The inference process died {len(some)} times, the last time with "
+                f"The inference process failed {len(some)} times, the last time with "
                 f"{some[-1].name}: see that there is memory enough. What is done is kept."
             ) from None
     return found
 
 
-def _alone(process: Process, one: Observation, seconds: float) -> Found:
+def _alone(process: Process, one: Observation, seconds: float) -> Found | str:
+    """The row of an observation, or what became of the process."""
     try:
         (found,) = process.ask([one], seconds)
     except DeadlineError as error:
-        return row_of_error(one, error.message), False
+        return error.message
     except UnavailableError:
-        words = "The process that read it died: out of memory, or the photo is damaged."
-        return row_of_error(one, words), False
+        return "The process that read it died: out of memory, or the photo is damaged."
     else:
         return found  # type: ignore[no-any-return]

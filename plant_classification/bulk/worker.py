@@ -64,7 +64,8 @@ class Worker:
             ArgumentError: A question that cannot be answered for any photo.
             ModelFolderError: The model is damaged.
         """
-        return list(in_order(self._found, observations, THREADS, len(observations)))
+        found = functools.partial(self._found, self._lineage)  # loaded here, by one thread
+        return list(in_order(found, observations, THREADS, len(observations)))
 
     @functools.cached_property
     def _classifier(self) -> Classifier:
@@ -77,7 +78,7 @@ class Worker:
     def _lineage(self) -> Lineage:
         return lineage_of(self._classifier.labels)
 
-    def _found(self, observation: Observation) -> Found:
+    def _found(self, lineage: Lineage, observation: Observation) -> Found:
         if observation.fault:
             return row_of_error(observation, observation.fault), False
         photos, organs, settings = observation.photos, observation.organs, self._errand.settings
@@ -93,7 +94,7 @@ class Worker:
             if error.field in self._asked:  # which no photo would be answered
                 raise
             return row_of_error(observation, error.message), isinstance(error, PhotoError)
-        row = row_of(observation, answer, self._lineage)
+        row = row_of(observation, answer, lineage)
         if len(few) < len(photos):
             row["warnings"].append(f"Only the first {len(few)} of {len(photos)} photos were seen.")
         return row, True

@@ -87,6 +87,24 @@ def test_a_photo_that_kills_its_process_is_a_row_and_the_others_are_answered(
     wait_until(all_gone(set(children(os.getpid())) - set(before)), "its processes are gone")
 
 
+def test_a_photo_that_kills_its_process_beside_one_that_is_damaged_does_not_end_the_run(
+    photos: list[str],
+    model: ModelFolder,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(work, "AT_ONCE", 2)
+    (tmp_path / "damaged.jpg").write_bytes(b"no photo")
+    before = children(os.getpid())
+    with site(lambda: kill_new(before)) as host:
+        settings = dataclasses.replace(settings, url_private_hosts=(host,), url_seconds=600)
+        places = (f"http://{host}/deadly.jpg", str(tmp_path / "damaged.jpg"), *photos)
+        out = tmp_path / "t.jsonl"
+        done = run(Job(places, Grouping(), Question(), out), model, settings)
+    assert done == Done(PHOTOS + 2, 0, 2)
+
+
 def test_a_photo_that_takes_too_long_is_a_row_and_the_others_are_answered(
     photos: list[str], model: ModelFolder, settings: Settings, tmp_path: Path
 ) -> None:
@@ -113,6 +131,6 @@ def test_processes_that_always_die_end_the_run_which_goes_on_later(
         settings = dataclasses.replace(settings, url_private_hosts=(host,), url_seconds=600)
         places = (f"http://{host}/1.jpg", f"http://{host}/2.jpg")
         job = Job(places, Grouping(), Question(), tmp_path / "t.jsonl")
-        with pytest.raises(UnavailableError, match="died 2 times"):
+        with pytest.raises(UnavailableError, match="failed 2 times"):
             run(job, model, settings)
     assert not job.out.exists()
