@@ -216,11 +216,11 @@ def _from_own_pages(origins: tuple[str, ...]) -> Middleware:
 
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get(hdrs.ORIGIN)
-        is_other = (
-            origin.partition("://")[2].lower() != request.host.lower()
-            if origin
-            else request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
-        )
+        if site := request.headers.get("Sec-Fetch-Site"):  # right behind a proxy, too
+            is_other = site not in ("same-origin", "none")
+        else:
+            host = (origin or "").partition("://")[2]
+            is_other = origin is not None and host.lower() != request.host.lower()
         is_welcome = "*" in origins or origin in origins
         if is_other and not is_welcome and request.method not in READING:
             return refusal(
