@@ -70,7 +70,7 @@ class Load:
         return requests.post(self.service.address, files={"data": content}, timeout=120)
 
     def by_address(self, chance: random.Random) -> requests.Response:
-        path = chance.choice(("/flower.jpg", "/nowhere", "/silent"))
+        path = chance.choice(("/photo", "/missing", "/silent"))
         address = f"{self.site.root}{path}"
         return requests.post(self.service.address, params={"urls": address}, timeout=120)
 
