@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -18,8 +17,6 @@ from plant_classification.models import ModelFolder
 from plant_classification.photos.ahead import in_order
 from plant_classification.question import Question
 from plant_classification.settings import Settings
-
-LOG = logging.getLogger(__name__)
 
 THREADS = 2
 """Of one processor: while one waits for a disk or a store, the other works."""

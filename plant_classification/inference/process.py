@@ -22,6 +22,8 @@ from typing import Any
 
 from plant_classification.errors import DeadlineError, PlantClassificationError, UnavailableError
 
+TOO_MANY = "Too many requests are waiting; send the photo again later."
+
 
 class Process:
     """Owner of a process; several threads may ask, and take turns.
@@ -50,7 +52,7 @@ class Process:
             PlantClassificationError: Where its answer is one.
         """
         if not self._turn.acquire(timeout=seconds):
-            raise UnavailableError("Too many requests are waiting; send the photo again later.")
+            raise UnavailableError(TOO_MANY)
         try:
             result = self._exchange(message, seconds)
         finally:

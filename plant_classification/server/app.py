@@ -20,7 +20,7 @@ from plant_classification.server.lanes import Lanes
 from plant_classification.server.predictors import Predictors
 from plant_classification.server.state import PREDICTORS, SETTINGS
 from plant_classification.server.trainings import remember
-from plant_classification.server.uploads import FORM_BYTES
+from plant_classification.server.uploads import most_bytes
 from plant_classification.settings import Settings
 
 MODULE = "plant_classification"
@@ -61,8 +61,9 @@ async def make_app(options: Options, settings: Settings) -> web.Application:
     _configure_deepaas(settings)
     app: web.Application = await deepaas_api.get_app()
     app[SETTINGS] = settings
-    most_bytes = settings.max_total_bytes + FORM_BYTES
-    app.middlewares[:0] = around.middlewares(keys, options.origins, most_bytes, options.names)
+    app.middlewares[:0] = around.middlewares(
+        keys, options.origins, most_bytes(settings), options.names
+    )
     app.cleanup_ctx.append(_processes(options, settings))
     health.add_routes(app)
     page.add_routes(app)
@@ -103,6 +104,6 @@ def _configure_deepaas(settings: Settings) -> None:
         "workers": 0,
         "warm": False,
         "model_name": MODULE,
-        "client_max_size": settings.max_total_bytes + FORM_BYTES,
+        "client_max_size": most_bytes(settings),
     }.items():
         cfg.CONF.set_override(name, value)

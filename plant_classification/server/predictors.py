@@ -20,6 +20,7 @@ from plant_classification.errors import (
     UnavailableError,
 )
 from plant_classification.inference import Supervisor
+from plant_classification.inference.process import TOO_MANY
 from plant_classification.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Predictors:
             DeadlineError: It took too long.
         """
         if self._count >= self._most:
-            raise UnavailableError("Too many requests are waiting; send the photo again later.")
+            raise UnavailableError(TOO_MANY)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Result] = loop.create_future()
 
@@ -103,8 +104,7 @@ class Predictors:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(self._count_down)
             if task.cancelled():
-                words = "Too many requests are waiting; send the photo again later."
-                told(None, UnavailableError(words))
+                told(None, UnavailableError(TOO_MANY))
 
     def _count_down(self) -> None:
         self._count -= 1

@@ -62,6 +62,11 @@ class Form:
     texts: dict[str, list[str]]
 
 
+def most_bytes(settings: Settings) -> int:
+    """How many the body of a request may have, whatever it asks."""
+    return settings.max_total_bytes + FORM_BYTES
+
+
 async def read_form(request: web.Request, settings: Settings) -> Form:
     """Read the body of a request; what is over a limit is not read to its end.
 
@@ -73,11 +78,8 @@ async def read_form(request: web.Request, settings: Settings) -> Form:
     _check_encodings(*request.headers.getall(hdrs.CONTENT_ENCODING, []))
     if request.content_type != "multipart/form-data":
         raise ArgumentError("The body must be multipart/form-data.")
-    most_bytes = settings.max_total_bytes + FORM_BYTES
-    if (request.content_length or 0) > most_bytes:
-        raise _too_many(settings)
     try:
-        content = cast("aiohttp.StreamReader", _Bounded(request.content, most_bytes, settings))
+        content = cast("aiohttp.StreamReader", _Bounded(request.content, settings))
         reading = _read_parts(aiohttp.MultipartReader(request.headers, content), settings)
         return await asyncio.wait_for(reading, settings.deadline_seconds)
     except asyncio.TimeoutError:
@@ -94,9 +96,9 @@ class _Bounded:
     The reader of multipart forms bounds no text before, between and after their parts.
     """
 
-    def __init__(self, content: aiohttp.StreamReader, most_bytes: int, settings: Settings) -> None:
+    def __init__(self, content: aiohttp.StreamReader, settings: Settings) -> None:
         self._content = content
-        self._most_bytes = most_bytes
+        self._most_bytes = most_bytes(settings)
         self._settings = settings
         self.at_eof = content.at_eof
         self.unread_data = content.unread_data
