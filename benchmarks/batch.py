@@ -27,6 +27,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import Figure, show
+from benchmarks.memory import peak_memory
 from plant_classification import Classifier, photos
 from plant_classification.bulk.observations import Grouping
 from plant_classification.bulk.run import Job, run
@@ -141,7 +142,7 @@ def measure(folder: Path, photos_folder: Path, work: Path, rounds: int) -> Measu
 
     rates = [run_once(number) for number in range(rounds)]
     worker = 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    peak = _own_peak() + processors() * worker
+    peak = peak_memory() + processors() * worker
     measure_alone = bare(Classifier.load(folder, settings=settings, for_many=True), paths)
     alone = []
     for number in range(rounds, rounds + ROUNDS):
@@ -156,16 +157,6 @@ def measure(folder: Path, photos_folder: Path, work: Path, rounds: int) -> Measu
         f"network {network:.0f}, decoding {decoding:.0f}; the start takes "
         f"{statistics.median(begun):.1f} s",
     )
-
-
-def _own_peak() -> int:
-    """Bytes; not ``ru_maxrss``, which begins with what the parent had."""
-    (line,) = (
-        line
-        for line in Path("/proc/self/status").read_text().splitlines()
-        if line.startswith("VmHWM")
-    )
-    return 1024 * int(line.split()[1])
 
 
 def figures_of(name: str, model: Path, work: Path, count: int) -> list[Figure]:

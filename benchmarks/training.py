@@ -23,6 +23,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import Figure, show
+from benchmarks.memory import peak_memory
 
 PHOTO = Path(__file__).resolve().parents[1] / "docs/dahlia.jpg"
 PHOTOS, LABELS = 64, 100
@@ -151,11 +152,6 @@ def against_the_bare_step(folder: Path) -> list[Figure]:
             f"{whole_peak / 2**20:.0f} / {bare_peak / 2**20:.0f} MiB",
         ),
     ]
-
-
-def peak_memory() -> int:
-    """Most bytes of memory that this process has had."""
-    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def main() -> None:
