@@ -99,6 +99,15 @@ def arrays_of(statistics: FeatureStatistics, folder: Path) -> dict[str, NDArray[
         return dict(arrays)
 
 
+def with_another(
+    statistics: FeatureStatistics, folder: Path, name: str, values: NDArray[np.generic]
+) -> Path:
+    """The file of statistics, one of its arrays replaced."""
+    file = folder / "trust.npz"
+    np.savez(file, **(arrays_of(statistics, folder) | {name: values}))  # type: ignore[arg-type]
+    return file
+
+
 @pytest.mark.parametrize(
     ("name", "values", "sentence"),
     [
@@ -121,10 +130,10 @@ def test_arrays_that_are_none_of_ours_are_refused(
     values: NDArray[np.generic],
     sentence: str,
 ) -> None:
-    np.savez(tmp_path / "trust.npz", **(arrays_of(statistics, tmp_path) | {name: values}))  # type: ignore[arg-type]
+    file = with_another(statistics, tmp_path, name, values)
     with pytest.raises(ValueError, match=sentence) as caught:
-        FeatureStatistics.load(tmp_path / "trust.npz")
-    assert str(tmp_path / "trust.npz") in str(caught.value)
+        FeatureStatistics.load(file)
+    assert str(file) in str(caught.value)
 
 
 def test_every_cut_file_is_refused(statistics: FeatureStatistics, tmp_path: Path) -> None:
@@ -202,8 +211,7 @@ def test_means_that_are_none_are_refused(
     values: NDArray[np.generic],
     sentence: str,
 ) -> None:
-    file = tmp_path / "trust.npz"
-    np.savez(file, **(arrays_of(statistics, tmp_path) | {name: values}))  # type: ignore[arg-type]
+    file = with_another(statistics, tmp_path, name, values)
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - compared below
         load_means(file)
     assert str(refused.value) == f"{file} cannot be used: its arrays {sentence}."
@@ -212,6 +220,5 @@ def test_means_that_are_none_are_refused(
 def test_one_photo_is_enough_for_means(statistics: FeatureStatistics, tmp_path: Path) -> None:
     counts = np.zeros(LABELS, np.int64)
     counts[2] = 1
-    arrays = arrays_of(statistics, tmp_path) | {"counts": counts}
-    np.savez(tmp_path / "trust.npz", **arrays)  # type: ignore[arg-type]
-    np.testing.assert_array_equal(load_means(tmp_path / "trust.npz")[1], counts)
+    file = with_another(statistics, tmp_path, "counts", counts)
+    np.testing.assert_array_equal(load_means(file)[1], counts)

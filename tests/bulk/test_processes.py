@@ -67,6 +67,14 @@ def kill_new(before: list[int]) -> None:
         os.kill(child, signal.SIGKILL)
 
 
+@contextlib.contextmanager
+def deadly(settings: Settings) -> Iterator[tuple[str, Settings]]:
+    """A host that kills the processes of a run when it is asked, and settings that ask it."""
+    before = children(os.getpid())
+    with site(lambda: kill_new(before)) as host:
+        yield host, dataclasses.replace(settings, url_private_hosts=(host,), url_seconds=600)
+
+
 def rows(places: list[str], model: ModelFolder, settings: Settings, out: Path) -> list[Any]:
     done = run(Job((*places,), Grouping(), Question(), out), model, settings)
     assert done == Done(len(places), 0, 1)
@@ -77,11 +85,10 @@ def test_a_photo_that_kills_its_process_is_a_row_and_the_others_are_answered(
     photos: list[str], model: ModelFolder, settings: Settings, tmp_path: Path
 ) -> None:
     before = children(os.getpid())
-    with site(lambda: kill_new(before)) as host:
-        settings = dataclasses.replace(settings, url_private_hosts=(host,), url_seconds=600)
-        deadly = f"http://{host}/deadly.jpg"
-        found = rows([*photos[:3], deadly, *photos[3:]], model, settings, tmp_path / "t.jsonl")
-    assert [row["observation"] for row in found] == [*photos[:3], deadly, *photos[3:]]
+    with deadly(settings) as (host, asking):
+        places = [*photos[:3], f"http://{host}/deadly.jpg", *photos[3:]]
+        found = rows(places, model, asking, tmp_path / "t.jsonl")
+    assert [row["observation"] for row in found] == places
     assert [row["error"] is None for row in found] == [True] * 3 + [False] + [True] * 3
     assert "process that read it died" in found[3]["error"]
     wait_until(all_gone(set(children(os.getpid())) - set(before)), "its processes are gone")
@@ -96,12 +103,10 @@ def test_a_photo_that_kills_its_process_beside_one_that_is_damaged_does_not_end_
 ) -> None:
     monkeypatch.setattr(work, "AT_ONCE", 2)
     (tmp_path / "damaged.jpg").write_bytes(b"no photo")
-    before = children(os.getpid())
-    with site(lambda: kill_new(before)) as host:
-        settings = dataclasses.replace(settings, url_private_hosts=(host,), url_seconds=600)
+    with deadly(settings) as (host, asking):
         places = (f"http://{host}/deadly.jpg", str(tmp_path / "damaged.jpg"), *photos)
         out = tmp_path / "t.jsonl"
-        done = run(Job(places, Grouping(), Question(), out), model, settings)
+        done = run(Job(places, Grouping(), Question(), out), model, asking)
     assert done == Done(PHOTOS + 2, 0, 2)
 
 
@@ -126,11 +131,9 @@ def test_processes_that_always_die_end_the_run_which_goes_on_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(work, "AT_ONCE", 2)
-    before = children(os.getpid())
-    with site(lambda: kill_new(before)) as host:
-        settings = dataclasses.replace(settings, url_private_hosts=(host,), url_seconds=600)
+    with deadly(settings) as (host, asking):
         places = (f"http://{host}/1.jpg", f"http://{host}/2.jpg")
         job = Job(places, Grouping(), Question(), tmp_path / "t.jsonl")
         with pytest.raises(UnavailableError, match="failed 2 times"):
-            run(job, model, settings)
+            run(job, model, asking)
     assert not job.out.exists()
