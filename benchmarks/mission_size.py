@@ -25,9 +25,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from plant_classification.data.augmentation import Augmentation
 from plant_classification.data.transforms import augmented
-from plant_classification.inference.engine import processors
+from plant_classification.processes import processors
 from plant_classification.training.config import load_training_config
 from recipes.shared_data import shared
 
