@@ -114,7 +114,8 @@ class PoliteQueue(Generic[Job]):
         """End a turn: the host says "too many", and perhaps when to come again."""
         with self._changed:
             host = self._end(turn)
-            host.waiting.appendleft(turn)
+            if turn.host not in self.given_up:
+                host.waiting.appendleft(turn)
             if (asked_seconds or 0) > self._manners.most_asked:
                 self._give_up(turn.host, f"asks to wait for {asked_seconds:,.0f} seconds")
             self._leave_alone(turn.host, "says that it is too busy", asked_seconds)
