@@ -209,5 +209,7 @@ def _to_8_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:
         smallest = 0 if values.dtype.kind == "f" else 1
         full_scale = next(scale for scale in FULL_SCALES[smallest:] if high <= scale)
     else:
-        grey, full_scale = grey - low, high - low or 1.0
-    return np.asarray(np.rint(grey * (255 / full_scale)), np.uint8)
+        grey -= low
+        full_scale = high - low or 1.0
+    grey *= 255 / full_scale
+    return np.rint(grey, out=grey).astype(np.uint8)
