@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
-import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+from documentation import ROOT, commands, shell
 from drawn_plants import draw_plants
 
-PAGE = Path(__file__).parents[1] / "docs/many-photos.md"
+PAGE = ROOT / "docs" / "many-photos.md"
 
 
 def test_the_commands_of_the_page_write_their_tables(tmp_path: Path) -> None:
@@ -25,15 +22,10 @@ def test_the_commands_of_the_page_write_their_tables(tmp_path: Path) -> None:
         rows.writerows(
             [photo.relative_to(tmp_path), place // 3] for place, photo in enumerate(photos)
         )
-    blocks = re.findall(r"```console\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
-    commands = [line for line in lines if " models quantize " not in line]  # needs a trained model
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    models = str(tmp_path / "models")
-    environment = os.environ | {"PATH": path, "PLANT_CLASSIFICATION_MODELS_DIR": models}
-    for command in commands:
-        words = ["/bin/bash", "-ec", command]
-        subprocess.run(words, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    runs = shell(tmp_path)
+    for line in commands(PAGE):
+        if " models quantize " not in line:  # needs a trained model
+            runs(line)
     found = {}
     for table in tmp_path.glob("*s.csv"):
         with table.open(encoding="utf-8", newline="") as file:
