@@ -32,12 +32,13 @@ from plant_classification import Classifier, photos
 from plant_classification.bulk.observations import Grouping
 from plant_classification.bulk.run import Job, run
 from plant_classification.bulk.work import AT_ONCE
-from plant_classification.inference.engine import Engine, processors
+from plant_classification.inference.engine import Engine
 from plant_classification.models import read_model_folder, write_model_folder
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
 from plant_classification.photos.ahead import in_order
 from plant_classification.photos.preprocessing import Preprocessing
+from plant_classification.processes import processors
 from plant_classification.question import Question
 from plant_classification.settings import load_settings
 from plant_classification.taxonomy import label_of

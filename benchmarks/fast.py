@@ -20,9 +20,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import Figure, show
 from plant_classification.data import TRAIN, read_dataset
-from plant_classification.inference.engine import Engine, processors
+from plant_classification.inference.engine import Engine
 from plant_classification.models import read_model
 from plant_classification.photos.ahead import in_order
+from plant_classification.processes import processors
 from plant_classification.training.linear_head import EPOCHS
 from recipes.shared_data import shared
 

@@ -30,6 +30,7 @@ from benchmarks.figures import Figure, show
 from plant_classification.data.augmentation import Augmentation
 from plant_classification.data.pipeline import training_batches
 from plant_classification.data.records import Records
+from plant_classification.processes import processors
 from plant_classification.settings import Settings, load_settings
 from plant_classification.training.config import training_options
 
@@ -89,7 +90,7 @@ def seconds(call: Callable[[], None]) -> float:
 def measure(folder: Path) -> list[Figure]:
     """The figures: with the default augmentation, and with none."""
     records = write_photos(folder)
-    threads = os.cpu_count() or 1
+    threads = processors()
     settings = load_settings(threads=threads)
     size = np.mean([records.path(n).stat().st_size for n in range(PHOTOS)])
     calls = [functools.partial(ceiling, records, threads)] + [

@@ -101,7 +101,7 @@ class SlowUrlError(UrlError):
 
 
 class UnavailableError(PlantClassificationError):
-    """The inference process is not there just now; the next request finds a new one."""
+    """What is asked for cannot be had just now: too many ask for it, or a process died."""
 
     status = 503
     retry_after = 1

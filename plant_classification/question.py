@@ -61,8 +61,8 @@ class Question:
             )
         if isinstance(self.species_list, str) and not LIST_NAME.fullmatch(self.species_list):
             raise ArgumentError(
-                "species_list must be the name of a list: letters, digits, '.', '_', '-', ' '; "
-                f"{self.species_list!r} came.",
+                "species_list must be the name of a list: a letter or digit, then at most 99 "
+                f"letters, digits, '.', '_', '-' or ' ', not {self.species_list!r}.",
                 field="species_list",
             )
         if self.month is not None and not (_is_whole(self.month) and 1 <= self.month <= 12):
@@ -79,6 +79,16 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
+def check_photos(count: int, most: int) -> None:
+    """See that an observation may have so many photos.
+
+    Raises:
+        ArgumentError: It may not.
+    """
+    if not 1 <= count <= most:
+        raise ArgumentError(f"An observation has 1 to {most} photos; {count} came.", field="photos")
+
+
 def check_organs(organs: Sequence[str] | None, photos: int) -> None:
     """Judge the organs of an observation, one of ``ORGANS`` for each photo, or None.
 
@@ -93,5 +103,5 @@ def check_organs(organs: Sequence[str] | None, photos: int) -> None:
     for organ in organs or ():
         if organ not in ORGANS:
             raise ArgumentError(
-                f"organs must be among {', '.join(ORGANS)}; {organ!r} came.", field="organs"
+                f"organs must be among {', '.join(ORGANS)}, not {organ!r}.", field="organs"
             )

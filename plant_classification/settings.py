@@ -82,7 +82,7 @@ def load_settings(**arguments: Any) -> Settings:
             key = variable[len(ENVIRONMENT_PREFIX) :].lower()
             values |= _checked({key: _from_text(key, text, variable)}, variable)
     given = {key: value for key, value in arguments.items() if value is not None}
-    return Settings(**values | _checked(given, "the arguments"))
+    return Settings(**values | _checked(given, "load_settings"))
 
 
 def read_yaml(path: Path) -> object:
@@ -96,7 +96,7 @@ def read_yaml(path: Path) -> object:
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
     except (yaml.YAMLError, ValueError) as error:
-        raise SettingsError(f"{path} is not YAML: {error}") from None
+        raise SettingsError(f"{path} is not YAML: {error}.") from None
 
 
 def _from_text(key: str, text: str, variable: str) -> object:
@@ -124,7 +124,7 @@ def _checked(values: object, source: str) -> dict[str, Any]:
     for key, value in values.items():
         if key not in kinds:
             raise SettingsError(
-                f"{source} sets {key!r}, which is not a setting; there are: {', '.join(kinds)}.",
+                f"{source} sets {key!r}, which is no setting; there are: {', '.join(kinds)}.",
                 field=str(key),
             )
         checked[key] = _convert(key, value, kinds[key], source)

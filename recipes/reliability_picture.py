@@ -8,9 +8,9 @@ import numpy as np
 
 from plant_classification.data import VALIDATION
 from plant_classification.evaluation import charts
-from plant_classification.evaluation.intervals import share_interval
 from plant_classification.evaluation.judging import judge_model
 from plant_classification.evaluation.reliability import equal_width_bins
+from plant_classification.evaluation.wilson import share_interval
 from plant_classification.models import read_model_folder
 from plant_classification.models.choosing import STARTER_FOLDER
 from plant_classification.settings import load_settings

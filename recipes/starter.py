@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from plant_classification import Classifier
 from plant_classification.data import TRAIN, VALIDATION, Records
+from plant_classification.files import remove
 from plant_classification.inference.batch import Looks
 from plant_classification.models import write_model_folder
 from plant_classification.models.choosing import STARTER_FOLDER
-from plant_classification.models.files import remove
 from plant_classification.models.folder import TRUST, read_model_folder, recalibrate
 from plant_classification.networks.export import convert
 from plant_classification.photos import read

@@ -10,7 +10,7 @@ from drawn_photos import encode
 from numpy.typing import NDArray
 
 from plant_classification.data import Dataset, Records
-from plant_classification.taxonomy import labels_of, load_families
+from plant_classification.taxonomy import labels_from, load_families
 
 NAMES = ("Bellis perennis", "Quercus ilex", "Quercus robur", "Rosa sp.")
 
@@ -48,5 +48,5 @@ def dataset_of(
         )
         for split, rows in splits.items()
     }
-    labels = labels_of(names, None, load_families())
+    labels = labels_from(names, None, load_families())
     return Dataset(folder, "drawn", labels, records, tuple(notes))

@@ -228,7 +228,7 @@ def test_a_small_photo_is_answered_with_a_warning(starter: Classifier, flower: P
         ({"photos": []}, "photos", "has 1 to 5 photos; 0 came"),
         ({"photos": [b""] * 6}, "photos", "has 1 to 5 photos; 6 came"),
         ({"organs": ["leaf", "leaf"]}, "organs", "2 came for 1 photos"),
-        ({"organs": ["root"]}, "organs", "'root' came"),
+        ({"organs": ["root"]}, "organs", "not 'root'"),
         ({"top_k": 0}, "top_k", "1 or more, not 0"),
         ({"crops": 3}, "crops", "1, 5 or 10, not 3"),
         ({"confidence": 0}, "confidence", "above 0 and at most 1"),

@@ -21,6 +21,7 @@ from processes import children, wait_until
 
 from plant_classification import Classifier, Settings
 from plant_classification.errors import (
+    ArgumentError,
     ModelFolderError,
     ModelNotReadyError,
     UnknownModelError,
@@ -161,7 +162,7 @@ def test_without_tensorflow_a_sentence_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)  # as where it is not installed
     with pytest.raises(
-        ModelNotReadyError, match=r"'old' is of the old service .*pip install '\.\["
+        ModelNotReadyError, match=r"'old' is of the old .*pip install 'plant-classification\["
     ):
         ready(read_model(old), settings)
     assert find_model(None, settings.models_dir).name == "starter"
@@ -274,7 +275,7 @@ def test_an_old_folder_elsewhere_is_imported_and_needs_nothing_of_it_then(
     assert [path.name for path in settings.models_dir.iterdir()] == ["mine"]
     same = Classifier.load("mine", settings=settings, checkpoint="final_model.h5")
     assert same.folder.version == classifier.folder.version
-    with pytest.raises(UnknownModelError, match=r"there is: network\.xml, final_model\.h5"):
+    with pytest.raises(UnknownModelError, match=r"there are: network\.xml, final_model\.h5"):
         Classifier.load("mine", settings=settings, checkpoint="epoch-01.hdf5")
 
 
@@ -298,12 +299,13 @@ def test_a_new_folder_is_imported_as_it_is(
     assert [path.name for path in settings.models_dir.iterdir()] == ["mine"]
 
 
-@pytest.mark.parametrize("name", ["mine", "starter", "../out", "x.partial"])
+@pytest.mark.parametrize("name", ["mine", "starter", "imagenet", "../out", "x.partial"])
 def test_a_name_that_is_taken_or_is_none_is_refused(
     settings: Settings, name: str, tmp_path: Path
 ) -> None:
     import_model(STARTER_FOLDER, settings, name="mine")
-    with pytest.raises(ModelFolderError, match=r"There is a model|cannot be a model's name"):
+    sentence = r"There is a model|cannot be called|cannot be a model's name"
+    with pytest.raises((ArgumentError, ModelFolderError), match=sentence):
         import_model(STARTER_FOLDER, settings, name=name)
     assert [path.name for path in settings.models_dir.iterdir()] == ["mine"]
 

@@ -166,7 +166,7 @@ def test_an_archive_of_the_old_service_is_converted_or_kept_until_it_can_be(
         without.setitem(sys.modules, "tensorflow", None)
         kept = run("models", "download", "plants", "--sha256", digest(site))
     assert kept.exit_code == 0, kept.output
-    assert "needs TensorFlow: in the checkout of plant-classification" in kept.stdout
+    assert "needs TensorFlow: pip install 'plant-classification" in kept.stdout
     assert (models / "plants/ckpts/final_model.h5").exists()
     words = ("models", "download", "plants", "--sha256", digest(site), "--name", "new")
     converted = run(*words)

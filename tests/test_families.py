@@ -13,7 +13,7 @@ from plant_classification.taxonomy import (
     Label,
     family_of,
     label_of,
-    labels_of,
+    labels_from,
     load_families,
     ranks_of,
     read_labels,
@@ -28,7 +28,7 @@ DOUBLES = ("Gladiolus illyricus", "Gymnadenia nigra")
 def published(shared: Path) -> tuple[Label, ...]:
     """The labels of the list that the old service's model has."""
     lines = (shared / "data/heredia2017/classes.txt").read_text("utf-8").splitlines()
-    return labels_of(lines, None, load_families())
+    return labels_from(lines, None, load_families())
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_name_has_the_family_on_which_all_its_genera_agree(name: str, family: 
 
 def test_labels_keep_their_order_their_words_and_their_infos() -> None:
     names = ["x Triticosecale rimpaui", "Bellis_perennis", "Rosa sp.", "Bellis_perennis"]
-    labels = labels_of(names, ["rye", "", "a genus", "daisy"], load_families())
+    labels = labels_from(names, ["rye", "", "a genus", "daisy"], load_families())
     assert labels == (
         Label("x Triticosecale rimpaui", "× Triticosecale rimpaui", "Triticosecale", "Poaceae",
               info="rye"),
@@ -110,13 +110,13 @@ def test_labels_keep_their_order_their_words_and_their_infos() -> None:
 @pytest.mark.parametrize("name", ["00 cat", "", "x", "?"])
 def test_a_line_that_is_no_scientific_name_is_told_with_its_place(name: str) -> None:
     with pytest.raises(ValueError, match=r"^line 3: .* is not a scientific name"):
-        labels_of(["Rosa canina", "Bellis perennis", name], None, load_families())
+        labels_from(["Rosa canina", "Bellis perennis", name], None, load_families())
 
 
 @pytest.mark.parametrize("infos", [[], ["one"], ["one", "two", "three"]])
 def test_an_info_too_few_or_too_many_is_told(infos: list[str]) -> None:
     with pytest.raises(ValueError, match=f"there are {len(infos)} infos for 2 names"):
-        labels_of(["Rosa canina", "Bellis perennis"], infos, load_families())
+        labels_from(["Rosa canina", "Bellis perennis"], infos, load_families())
 
 
 def test_labels_without_a_fault_have_no_remarks() -> None:
@@ -125,7 +125,7 @@ def test_labels_without_a_fault_have_no_remarks() -> None:
 
 def test_labels_of_unknown_genera_are_named_with_their_count() -> None:
     names = ["Rosa canina", "Nosuchgenus albus", "Nosuchgenus albus", "Nosuchgenus niger"]
-    _, remark = remarks(labels_of(names, None, load_families()))
+    _, remark = remarks(labels_from(names, None, load_families()))
     assert remark == (
         "Labels without a family (3 of 4): Nosuchgenus albus, Nosuchgenus niger; "
         "a table of their genera, which the setting 'families' names, gives them one."
@@ -134,7 +134,7 @@ def test_labels_of_unknown_genera_are_named_with_their_count() -> None:
 
 def test_a_long_list_of_labels_is_cut_and_the_rest_counted() -> None:
     names = [f"Nosuchgenus {chr(97 + place)}us" for place in range(12)]
-    (remark,) = remarks(labels_of(names, None, load_families()))
+    (remark,) = remarks(labels_from(names, None, load_families()))
     assert remark.startswith("Labels without a family (12 of 12): Nosuchgenus aus, ")
     assert "Nosuchgenus jus and 2 more; " in remark
 

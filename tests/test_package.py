@@ -17,7 +17,7 @@ import pytest
 
 import plant_classification
 from plant_classification.errors import PlantClassificationError
-from plant_classification.models.files import locked
+from plant_classification.files import locked
 
 CHECKOUT = Path(__file__).parents[1]
 PHOTO = CHECKOUT / "docs" / "dahlia.jpg"

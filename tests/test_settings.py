@@ -44,7 +44,7 @@ def test_a_list_in_the_environment_may_be_yaml_or_names_parted_by_commas(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("max_photo: 3", "'max_photo', which is not a setting; there are: models_dir"),
+        ("max_photo: 3", "'max_photo', which is no setting; there are: models_dir"),
         ("max_photos: none", "max_photos to 'none'; it must be a whole number from 1 up"),
         ("max_photos: 0", "a whole number from 1 up"),
         ("max_photos: true", "a whole number from 1 up"),
@@ -87,7 +87,7 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLANT_CLASSIFICATION_ALLOW_URL", "false")
-    with pytest.raises(SettingsError, match=r"ALLOW_URL sets 'allow_url', which is not a setting"):
+    with pytest.raises(SettingsError, match=r"ALLOW_URL sets 'allow_url', which is no setting"):
         load_settings()
 
 
@@ -95,7 +95,7 @@ def test_the_options_of_a_training_are_none_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PLANT_CLASSIFICATION_TRAINING", "{epochs: 3}")
-    with pytest.raises(SettingsError, match=r"_TRAINING sets 'training', which is not a setting"):
+    with pytest.raises(SettingsError, match=r"_TRAINING sets 'training', which is no setting"):
         load_settings()
 
 

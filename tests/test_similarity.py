@@ -182,6 +182,15 @@ def test_nothing_is_written_into_the_package(photos: Path, settings: Settings) -
     assert not (STARTER_FOLDER / FOLDER).exists()
 
 
+def test_where_nothing_can_be_written_is_told(
+    photos: Path, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    result = run(settings, "index", photos, "--model", "starter", "--out", tmp_path / "file" / "i")
+    assert "cannot be written: Not a directory" in str(result.exception)
+    assert (tmp_path / "file").read_text() == "kept"
+
+
 def test_no_photo_that_can_be_read(settings: Settings, model: ModelFolder, tmp_path: Path) -> None:
     for name in ("Rosa canina", "Viola odorata"):
         (tmp_path / "photos" / name).mkdir(parents=True)

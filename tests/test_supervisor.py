@@ -76,8 +76,6 @@ def test_errors_come_through_as_they_are_and_the_next_request_is_answered(
         supervisor.identify(Request([flower], question=Question(species_list="garden")))
     with pytest.raises(UnknownModelError, match="there are: starter"):
         supervisor.identify(Request([flower], model="other"))
-    with pytest.raises(UnknownModelError, match="there are: starter"):
-        supervisor.warm("other")
     assert supervisor.identify(Request([flower])).candidates
 
 

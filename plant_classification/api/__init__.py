@@ -29,14 +29,11 @@ from marshmallow import fields
 from plant_classification import schemas
 from plant_classification.api import training
 from plant_classification.api.requests import INTERNAL, RequestError, settings
-from plant_classification.errors import (
-    ArgumentError,
-    PlantClassificationError,
-    TooManyBytesError,
-)
+from plant_classification.errors import ArgumentError, PlantClassificationError
 from plant_classification.inference import ExplanationRequest, Request, Supervisor
 from plant_classification.models import find_model
-from plant_classification.photos import Source, Upload, Url
+from plant_classification.photos import Fetched, Source, Upload, Url
+from plant_classification.photos.sources import check_total
 from plant_classification.question import Question
 
 LOG = logging.getLogger(__name__)
@@ -92,7 +89,8 @@ def predict(**arguments: Any) -> dict[str, Any] | io.BytesIO:
     """Name the plant in the photos of one observation.
 
     Args:
-        arguments: Those of :func:`get_predict_args`. The files of uploads are deleted.
+        arguments: Those of :func:`get_predict_args`. The files of uploads are deleted. What lies
+            at ``urls`` can be given for them.
 
     Returns:
         The answer as :data:`schema` describes it, its ranked labels as CSV, or a picture as PNG.
@@ -240,18 +238,15 @@ def _photos(arguments: dict[str, Any]) -> list[Source]:
             path = Path(value.filename)
             sources.append(Upload(path, PurePath(value.original_filename).name or name))
             size += path.stat().st_size
+        elif isinstance(value, Fetched):
+            sources.append(value)
+            size += len(value.content)
         elif name == "urls":
             sources.append(Url(value))
             size += len(value)
         else:
             raise ArgumentError(f"{name} must be a file with a name; text came.", field=name)
-    limit = settings().max_total_bytes
-    if size > limit:
-        raise TooManyBytesError(
-            f"All photos of a request may have {limit:,} bytes; {size:,} came. "
-            "Send fewer, or smaller ones.",
-            field="photos",
-        )
+    check_total(size, settings())
     return sources
 
 

@@ -18,13 +18,12 @@ from marshmallow import Schema, ValidationError, fields, missing, validate
 from plant_classification import schemas
 from plant_classification.api.requests import plain
 from plant_classification.errors import ArgumentError, PlantClassificationError
-from plant_classification.models import Model, find_model
-from plant_classification.models.folder import REPORT, check_name
+from plant_classification.models import IMAGENET, NOTHING, Model, check_new, find_model
+from plant_classification.models.folder import REPORT
 from plant_classification.settings import Settings
 from plant_classification.training.config import (
     WITHOUT_PURPOSE,
     Option,
-    check_free,
     load_training_config,
     training_options,
 )
@@ -189,7 +188,7 @@ def _check_relative(text: str, _settings: Settings) -> None:
 
 
 def _check_start(text: str, settings: Settings) -> None:
-    if text in ("imagenet", "none"):
+    if text in (IMAGENET, NOTHING):
         return
     try:
         find_model(text, settings.models_dir)
@@ -202,8 +201,7 @@ def _check_model(text: str, settings: Settings) -> None:
 
 
 def _check_new(text: str, settings: Settings) -> None:
-    check_name(text)
-    check_free(text, settings)
+    check_new(text, settings.models_dir)
 
 
 CHECKS: dict[str, Callable[[str, Settings], None]] = {

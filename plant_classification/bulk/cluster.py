@@ -114,8 +114,8 @@ def check_cluster(address: str) -> None:
         if address != AUTO:  # Ray itself would try for six minutes
             host, _, port = address.removeprefix("ray://").rpartition(":")
             socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-    except (OSError, ValueError) as error:
-        words = f"There is no Ray cluster at {address!r}: {error}"
+    except (OSError, ValueError):
+        words = f"There is no Ray cluster at {address!r}: give HOST:PORT, or {AUTO}."
         raise ArgumentError(words, field="cluster") from None
     try:
         ray.init(address=address, log_to_driver=False, logging_level="error")
@@ -190,7 +190,7 @@ def _patiently(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield row
     except queue.Empty:
         raise UnavailableError(
-            f"The cluster has done no part for {PATIENCE:.0f} seconds: see that it has a free "
+            f"The cluster has finished nothing for {PATIENCE:.0f} seconds: see that it has a free "
             "processor, then give the same command, which goes on."
         ) from None
     finally:

@@ -16,10 +16,11 @@ from plant_classification.bulk.rows import printable
 from plant_classification.bulk.table_files import check_format
 from plant_classification.data.parquet import PARQUET
 from plant_classification.errors import ArgumentError, PlantClassificationError
-from plant_classification.inference.engine import Engine, processors
+from plant_classification.files import remove_partials, replacing
+from plant_classification.inference.engine import Engine
 from plant_classification.models import ModelFolder
-from plant_classification.models.files import remove_partials, replacing
 from plant_classification.photos.ahead import in_order
+from plant_classification.processes import processors
 from plant_classification.settings import Settings
 
 AT_ONCE = 1024
@@ -54,7 +55,9 @@ def write_embeddings(
     """
     check_format(out)
     if out.suffix.lower() != PARQUET:
-        raise ArgumentError(f"Features are written as {PARQUET}: {out.name!r} came.", field="out")
+        raise ArgumentError(
+            f"The table's name must end in {PARQUET}, not {out.name!r}.", field="out"
+        )
     if out.exists():
         raise ArgumentError(f"{out} is there already: give another file.", field="out")
     remove_partials(out)

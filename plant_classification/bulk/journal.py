@@ -12,7 +12,7 @@ from typing import Any
 
 from plant_classification.bulk.rows import Row, printable
 from plant_classification.errors import ArgumentError
-from plant_classification.models.files import PARTIAL, locked, remove_partials, write_file
+from plant_classification.files import PARTIAL, locked, remove_partials, write_file
 
 SUFFIX = ".parts"
 RUN = "run.json"
@@ -111,7 +111,7 @@ def opened_journal(out: Path, fingerprint: Mapping[str, Any]) -> Iterator[Journa
     folder, file = journal.folder, journal.folder / RUN
     if out.exists() and not file.exists():
         raise ArgumentError(
-            f"{out} is there already, and {folder.name} is not, by which it could be gone on with: "
+            f"{out} is there already, and {folder.name}, from which the run could go on, is not: "
             "give another file, or move it away.",
             field="out",
         )

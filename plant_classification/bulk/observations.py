@@ -208,7 +208,7 @@ def _is_archive(folder: str) -> bool:
 def _of_archive(path: Path, grouping: Grouping) -> Iterator[Observation]:
     if not is_darwin_core(path):
         raise DatasetError(
-            f"{path} is no Darwin Core archive, or damaged; photos in it: unpack it."
+            f"{path} is no Darwin Core archive, or is damaged; if it holds photos, unpack it."
         )
     if grouping.by or grouping.column:
         raise ArgumentError(

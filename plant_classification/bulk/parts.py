@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from plant_classification.bulk.observations import Observation
-from plant_classification.models.files import sha256
+from plant_classification.files import sha256
 from plant_classification.photos.sources import is_address
 
 MEAN, MOST = 512, 4096

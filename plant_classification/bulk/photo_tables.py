@@ -69,7 +69,9 @@ def photos_of_table(file: Path, column: str | None, by: str | None) -> Iterator[
     for number, (photo, group, shown) in rows:
         organ = shown.lower()
         if organ and organ not in ORGANS:
-            raise _fault(file, number, f"{organ!r:.50} is no organ: {', '.join(ORGANS)}.")
+            raise _fault(
+                file, number, f"{ORGAN} must be among {', '.join(ORGANS)}, not {organ!r:.50}."
+            )
         if photo and by and not group:
             raise _fault(file, number, f"{by} is empty: there is nothing to group the photo by.")
         if photo:
@@ -110,7 +112,7 @@ def _of_parquet(file: Path, wanted: Sequence[str]) -> _Rows:
                 yield number, ["" if one is None else str(one).strip() for one in values]
     except (ValueError, OSError) as error:
         raise DatasetError(
-            f"{file}, after row {number}: it cannot be read as Parquet: {error}"
+            f"{file}, after row {number}: it cannot be read as Parquet: {str(error).rstrip('.')}."
         ) from None
 
 

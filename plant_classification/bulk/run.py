@@ -28,10 +28,10 @@ from plant_classification.bulk.table_files import check_format, write_table
 from plant_classification.bulk.work import answered
 from plant_classification.bulk.worker import Errand
 from plant_classification.errors import ArgumentError
+from plant_classification.files import remembered_sha256
 from plant_classification.inference.engine import precision_of
 from plant_classification.inference.expectation import files_of
 from plant_classification.models import ModelFolder
-from plant_classification.models.files import remembered_sha256
 from plant_classification.question import Question
 from plant_classification.settings import Settings
 

@@ -15,7 +15,7 @@ from typing import Any
 from plant_classification.bulk.rows import COLUMNS, LISTS, Row
 from plant_classification.data.parquet import PARQUET
 from plant_classification.errors import ArgumentError
-from plant_classification.models.files import replacing
+from plant_classification.files import replacing
 
 CSV, JSON_LINES = ".csv", ".jsonl"
 FORMATS = (CSV, JSON_LINES, PARQUET)

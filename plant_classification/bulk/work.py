@@ -17,9 +17,8 @@ from plant_classification.bulk.parts import Part
 from plant_classification.bulk.rows import Row, row_of_error
 from plant_classification.bulk.worker import Errand, Found
 from plant_classification.errors import DeadlineError, UnavailableError
-from plant_classification.inference.engine import processors
-from plant_classification.inference.process import Process
 from plant_classification.photos.ahead import in_order
+from plant_classification.processes import Process, processors
 
 WORKER = "plant_classification.bulk.worker"
 AT_ONCE = 16

@@ -12,14 +12,16 @@ from plant_classification.bulk.remote import source_of
 from plant_classification.bulk.rows import Lineage, Row, lineage_of, row_of, row_of_error
 from plant_classification.errors import ModelFolderError, PhotoError, PlantClassificationError
 from plant_classification.inference.classifier import Classifier
-from plant_classification.inference.process import answer_messages
 from plant_classification.models import ModelFolder
 from plant_classification.photos.ahead import in_order
+from plant_classification.processes import answer_messages
 from plant_classification.question import Question
 from plant_classification.settings import Settings
 
 THREADS = 2
 """Of one processor: while one waits for a disk or a store, the other works."""
+
+ASKED = {field.name for field in dataclasses.fields(Question)}
 
 Found: TypeAlias = "tuple[Row, bool]"
 """A row, and whether it stays: what is not there, or not reached, may be another time."""
@@ -49,10 +51,6 @@ class Worker:
         self._errand = dataclasses.replace(
             errand, settings=dataclasses.replace(errand.settings, threads=1)
         )
-        question = errand.question
-        self._asked = {
-            field.name: getattr(question, field.name) for field in dataclasses.fields(question)
-        }
 
     def found(self, observations: Sequence[Observation]) -> list[Found]:
         """The row of each.
@@ -67,9 +65,7 @@ class Worker:
     @functools.cached_property
     def _classifier(self) -> Classifier:
         errand = self._errand
-        return Classifier(
-            errand.model, errand.settings, errand.precision, errand.settings.threads, for_many=True
-        )
+        return Classifier(errand.model, errand.settings, errand.precision, for_many=True)
 
     @functools.cached_property
     def _lineage(self) -> Lineage:
@@ -82,13 +78,13 @@ class Worker:
         few = photos[: settings.max_photos]
         try:
             sources = [source_of(one, settings) for one in few]
-            answer = self._classifier.identify(
-                sources, organs and organs[: len(few)], **self._asked
+            answer = self._classifier.answer(
+                sources, organs and organs[: len(few)], self._errand.question
             )
         except ModelFolderError:
             raise
         except PlantClassificationError as error:
-            if error.field in self._asked:  # which no photo would be answered
+            if error.field in ASKED:  # which no photo would be answered
                 raise
             return row_of_error(observation, error.message), isinstance(error, PhotoError)
         row = row_of(observation, answer, lineage)

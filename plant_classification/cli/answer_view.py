@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from plant_classification.taxonomy import listed
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -79,10 +81,9 @@ def plausible_in_words(answer: Answer) -> str | None:
     if answer.plausible is None or len(answer.plausible.labels) == 1:
         return None
     names = [label.name for label in answer.plausible.labels]
-    more = f" and {len(names) - MOST_PLAUSIBLE} more" if len(names) > MOST_PLAUSIBLE else ""
     return (
         f"Plausible, with the right name among them for {answer.plausible.coverage:.0%} of such "
-        f"photos: {', '.join(names[:MOST_PLAUSIBLE])}{more}."
+        f"photos: {listed(names, MOST_PLAUSIBLE)}."
     )
 
 

@@ -58,7 +58,7 @@ def check_bulk(
         raise click.UsageError("--json prints answers; for a table of JSON give --out FILE.jsonl.")
     if not out and of_table:
         raise click.UsageError(
-            "--format, --strict and --cluster say how --out FILE is made: give that too."
+            "--format, --strict and --cluster say how --out FILE is made: give --out too."
         )
     if alone and (out or grouping.by or grouping.column):
         raise click.UsageError(

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -203,7 +203,7 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
         job = Job(places, grouping, question, out, bool(form), strict, cluster)
         write(job, chosen, settings)
         return
-    classifier = Classifier(chosen, settings, settings.precision, settings.threads)
+    classifier = Classifier(chosen, settings, settings.precision)
     if given:
         found: Iterable[Observation] = _of_arguments(photos, organs, as_one=observation)
     else:
@@ -218,7 +218,7 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
                     classifier, one.photos, one.organs, asked, saliency, taxon, saliency_by
                 )
             else:
-                answer = _answer(classifier, one, asked)
+                answer = _answer(classifier, one, question)
         except PlantClassificationError as error:
             if error.field in (*asked, "taxon", "saliency"):  # which no photo would be answered
                 raise
@@ -248,10 +248,10 @@ def _of_arguments(
     ]
 
 
-def _answer(classifier: Classifier, one: Observation, asked: dict[str, Any]) -> Answer:
+def _answer(classifier: Classifier, one: Observation, question: Question) -> Answer:
     if one.fault:
         raise ArgumentError(one.fault)
-    return classifier.identify(one.photos, one.organs, **asked)
+    return classifier.answer(one.photos, one.organs, question)
 
 
 def _report(error: PlantClassificationError, name: str, *, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from plant_classification.data.inspection import Group, Inspection, cautions, sizes_in_words
 from plant_classification.data.long_tail import long_tail
-from plant_classification.taxonomy import Label
+from plant_classification.taxonomy import Label, listed
 
 MOST_LISTED = 5
 MOST_TALLIED = 10
@@ -130,8 +130,7 @@ def _group(found: Inspection, group: Group) -> str:
 def _say_tally(console: Console, name: str, tally: Mapping[str, int]) -> None:
     if tally:
         some = [f"{value} {count:,}" for value, count in tally.items()]
-        more = f" and {len(some) - MOST_TALLIED:,} more" if len(some) > MOST_TALLIED else ""
-        _say(console, f"{name}: {', '.join(some[:MOST_TALLIED])}{more}")
+        _say(console, f"{name}: {listed(some, MOST_TALLIED)}")
 
 
 def _say_some(console: Console, what: str, lines: Sequence[str]) -> None:

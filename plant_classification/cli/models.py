@@ -14,11 +14,12 @@ from plant_classification.models import (
     Model,
     ModelFolder,
     find_model,
+    labels_of,
     list_models,
     why_not,
 )
 from plant_classification.settings import Settings, load_settings
-from plant_classification.taxonomy import Label, remarks
+from plant_classification.taxonomy import remarks
 
 
 @click.group()
@@ -62,7 +63,7 @@ def show(name: str, models_dir: Path | None) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
     settings = load_settings(models_dir=models_dir)
     model = find_model(name, settings.models_dir)
-    labels = _labels(model, settings)
+    labels = labels_of(model, settings)
     console.print(Markdown(_card(model)))
     console.print(Markdown(f"## The {model.label_count} labels"))
     console.print(Columns(sorted(label.name for label in labels), padding=(0, 2)))
@@ -144,7 +145,8 @@ def quantize(model: str, data: Path, name: str | None, models_dir: Path | None) 
                 found, dataset, name, settings, lambda done, total: bar(done, total, "looked at")
             )
         except OSError as error:
-            raise ArgumentError(f"The model cannot be written: {error.strerror}.") from None
+            place = error.filename2 or error.filename or settings.models_dir
+            raise ArgumentError(f"{place} cannot be written: {error.strerror}.") from None
     for kind, figures in (("before", made.before), ("in eight bits", made.after)):
         click.echo(
             f"{kind + ':':<15} right at once {figures.top_1:.2%}, mean over labels "
@@ -166,14 +168,10 @@ def _progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
 
 def _report(model: Model, settings: Settings) -> None:
     click.echo(f"{model.name}: {model.architecture}, {model.label_count} labels, in {model.path}")
-    for remark in remarks(_labels(model, settings)):
+    for remark in remarks(labels_of(model, settings)):
         click.echo(f"Note: {remark}")
     if fault := why_not(model):
         click.echo(f"Note: {fault}")
-
-
-def _labels(model: Model, settings: Settings) -> tuple[Label, ...]:
-    return model.labels() if isinstance(model, ModelFolder) else model.labels(settings.families)
 
 
 def _card(model: Model) -> str:

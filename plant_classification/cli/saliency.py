@@ -33,7 +33,7 @@ def check_saliency(file: Path | None, taxon: str | None, method: str, answers: i
         )
     if not file and (taxon or method != GRAD_CAM):
         raise click.UsageError(
-            "--taxon and --saliency-by say what --saliency FILE is to show: give that too."
+            "--taxon and --saliency-by say what --saliency FILE is to show: give --saliency too."
         )
     if method != GRAD_CAM and importlib.util.find_spec("tensorflow") is None:
         raise ArgumentError(
@@ -55,7 +55,7 @@ def explained(
     Raises:
         PlantClassificationError: What ``Classifier.explain`` raises, or the file cannot be written.
     """
-    from plant_classification.models.files import write_file
+    from plant_classification.files import write_file
 
     explanation = classifier.explain(photos, organs, taxon, **asked)
     if method != GRAD_CAM:

@@ -62,7 +62,7 @@ def serve(
 ) -> None:
     """Serve a page for people, and the routes of DEEPaaS and of Pl@ntNet for programs."""
     if api_keys and public:
-        raise click.UsageError("--public lets everybody ask: leave --api-keys out, or that.")
+        raise click.UsageError("--public lets everybody ask: leave out --api-keys or --public.")
     if not (api_keys or public or _is_loopback(host)):
         raise click.UsageError(
             f"Whoever reaches {host} could ask this server. Give --api-keys FILE (make one with: "
@@ -72,11 +72,11 @@ def serve(
         raise click.UsageError(
             "serve needs prometheus_client: pip install 'plant-classification[serve]'."
         )
-    if models_dir:  # for the processes of DEEPaaS, too, which read the settings anew
+    if models_dir:  # for the process of a training, too, which reads the settings anew
         os.environ[f"{ENVIRONMENT_PREFIX}MODELS_DIR"] = str(models_dir)
     from aiohttp import web
 
-    from plant_classification.inference.engine import processors
+    from plant_classification.processes import processors
     from plant_classification.server.app import Options, make_app
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -102,7 +102,7 @@ def serve(
         if not isinstance(error, socket.gaierror) and error.errno not in NOT_LISTENING:
             raise
         raise click.ClickException(
-            f"{host}:{port} cannot be listened on: {error.strerror}"
+            f"{host}:{port} cannot be listened on: {error.strerror}."
         ) from None
 
 
@@ -138,7 +138,7 @@ def add(name: str, api_keys: Path) -> None:
     try:
         key = add_key(api_keys, name)
     except OSError as error:
-        raise click.ClickException(f"{api_keys} cannot be written: {error.strerror}") from None
+        raise click.ClickException(f"{api_keys} cannot be written: {error.strerror}.") from None
     click.echo(key)
     click.echo(
         f"That is the only time it is shown. To take it back, remove the line of {name} from "

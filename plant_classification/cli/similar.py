@@ -55,7 +55,6 @@ def index(data: Path, model: str | None, models_dir: Path | None, out: Path | No
         (path, names[label]) for path, label in zip(records.paths, records.labels, strict=True)
     ]
     engine = engine_of(chosen, settings.precision, settings.threads, for_many=True)
-    rule = chosen.preprocessing
     try:
         with (
             photo_bar() as bar,
@@ -63,10 +62,10 @@ def index(data: Path, model: str | None, models_dir: Path | None, out: Path | No
         ):
             faults = look_at_views(
                 engine,
-                rule,
+                chosen.preprocessing,
                 records,
                 settings,
-                lambda _index, pixels: rule.apply(pixels),
+                None,
                 lambda place, _view, _logits, features: add(place, features),
                 lambda done, total: bar(done, total, "seen"),
             )

@@ -94,8 +94,9 @@ def train(
     --mode fast --init starter needs no TensorFlow and takes seconds: the network of the starter
     model stays as it is, and learns new names. The model is then in the models folder.
     """
+    from plant_classification.models import IMAGENET
     from plant_classification.training import run
-    from plant_classification.training.start import FAST, IMAGENET
+    from plant_classification.training.start import FAST
 
     given: list[tuple[str, Mapping[str, Any]]] = [
         *([(str(config), read_options(config))] if config else []),

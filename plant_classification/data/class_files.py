@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plant_classification.data.files import fault, read_text
 from plant_classification.errors import DatasetError
-from plant_classification.taxonomy import Label, family_of, label_of, labels_of, read_labels
+from plant_classification.taxonomy import Label, family_of, label_of, labels_from, read_labels
 from plant_classification.taxonomy.tables import read_table
 
 CLASSES = ("classes.txt", "synsets.txt")
@@ -42,7 +42,7 @@ def read_classes(
         raise fault(file, names.index("") + 1, "the line is blank; it must name a label.")
     infos = one_each(folder / INFO, len(names), file) if (folder / INFO).is_file() else None
     try:
-        labels = labels_of(names, infos, families)
+        labels = labels_from(names, infos, families)
     except ValueError as error:
         raise DatasetError(f"{file}, {error}") from None
     table = folder / LABELS

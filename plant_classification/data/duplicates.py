@@ -8,7 +8,6 @@ less than some levels are none, or all photos on a black ground would be alike.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +18,7 @@ from PIL import Image
 from plant_classification import photos
 from plant_classification.data.records import Records
 from plant_classification.errors import PlantClassificationError
+from plant_classification.processes import processors
 from plant_classification.settings import Settings
 
 Thumbnails = NDArray[np.uint8]
@@ -66,7 +66,7 @@ def thumbnails(records: Records, settings: Settings) -> Thumbnails:
                 continue
             made[index] = thumbnail(photo.pixels)
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(processors()) as threads:
         list(threads.map(read, range(0, len(records), PHOTOS_AT_ONCE)))
     return made
 

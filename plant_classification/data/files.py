@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from plant_classification.errors import ArgumentError, DatasetError
+from plant_classification.files import at_once
 
 PICTURE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif")
@@ -42,8 +43,7 @@ def open_file(file: Path) -> Iterator[tuple[BufferedReader, int]]:
         DatasetError: It is not there, or cannot be read.
     """
     try:
-        # Without waiting, if it is a pipe, for somebody who writes to it.
-        with open(file, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as f:
+        with open(file, "rb", opener=at_once) as f:
             status = os.fstat(f.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise DatasetError(f"{file} is not a plain file.")

@@ -7,7 +7,6 @@ little more than to undo its compression.
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +25,7 @@ from plant_classification.data.duplicates import (
 )
 from plant_classification.data.records import Dataset, Record, Records
 from plant_classification.errors import PlantClassificationError
+from plant_classification.processes import processors
 from plant_classification.settings import Settings
 
 FEW = 10
@@ -228,7 +228,7 @@ def _looks(splits: Iterable[Records], settings: Settings) -> Iterator[_Look]:
         for records in splits
         for start in range(0, len(records), AT_ONCE)
     ]
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(processors())
     try:
         for looks in pool.map(look_at, chunks):
             yield from looks

@@ -23,4 +23,4 @@ def from_parquet(file: Path, function: str, **options: Any) -> Any:
     try:
         return getattr(importlib.import_module("pyarrow.parquet"), function)(file, **options)
     except (ValueError, OSError) as error:
-        raise DatasetError(f"{file} cannot be read as Parquet: {error}") from None
+        raise DatasetError(f"{file} cannot be read as Parquet: {str(error).rstrip('.')}.") from None

@@ -25,8 +25,7 @@ SHARE = 0.8
 """Of the memory that is free."""
 
 MEMORY = Path("/proc/meminfo")
-LIMIT = Path("/sys/fs/cgroup/memory.max")
-"""Of a container: a number, or a word for none."""
+CONTAINER = Path("/sys/fs/cgroup")
 
 
 class PhotoMemory:
@@ -78,8 +77,23 @@ def free_memory() -> int | None:
     """Bytes that this process may still take, or None where that is not known."""
     known = []
     with contextlib.suppress(OSError, ValueError):
-        known.append(int(LIMIT.read_text("ascii")))
+        known.append(_left_in(CONTAINER))
     with contextlib.suppress(OSError, AttributeError):
         found = re.search(r"MemAvailable: *(\d+) kB", MEMORY.read_text("ascii"))
         known.append(int(found[1]) * 1024)  # type: ignore[index]
     return min(known, default=None)
+
+
+def _left_in(container: Path) -> int:
+    """Bytes up to a container's limit; what its files have in memory counts as free.
+
+    Raises:
+        OSError, ValueError: It has no limit.
+    """
+    limit, used = (
+        int((container / name).read_text("ascii")) for name in ("memory.max", "memory.current")
+    )
+    found = re.search(
+        r"^inactive_file (\d+)$", (container / "memory.stat").read_text(), re.MULTILINE
+    )
+    return limit - used + int(found[1] if found else 0)

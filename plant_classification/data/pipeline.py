@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -30,6 +29,7 @@ from plant_classification.data.records import Records
 from plant_classification.errors import ArgumentError, DatasetError, PlantClassificationError
 from plant_classification.photos.ahead import in_order
 from plant_classification.photos.preprocessing import Preprocessing
+from plant_classification.processes import processors
 from plant_classification.settings import Settings
 
 Pixels = NDArray[np.uint8]
@@ -132,7 +132,7 @@ def training_batches(  # noqa: PLR0913 - all that a batch depends on
             pixels[n], labels[n] = photo(first + n)
         return pixels, labels
 
-    made = _Ahead(part, steps, settings.threads or os.cpu_count() or 1)
+    made = _Ahead(part, steps, settings.threads or processors())
 
     def tensors(step: Any) -> Any:
         pixels, labels = tf.numpy_function(made.batch, [step], [tf.uint8, tf.int32])
@@ -194,8 +194,7 @@ def validation_pixels(
     records: Records,
     preprocessing: Preprocessing,
     settings: Settings,
-    batch: int = 32,
-    on_unreadable: Unreadable = lambda _path, _sentence: None,
+    batch: int,
 ) -> Iterator[Batch]:
     """The photos as they are served, in their order; those that cannot be read are left out.
 
@@ -204,7 +203,6 @@ def validation_pixels(
         preprocessing: Of the network.
         settings: For the limits of a photo, and how many threads read.
         batch: Photos that are given at once, at most.
-        on_unreadable: Is told of the photos that cannot be read.
 
     Yields:
         ``uint8 (n, size, size, 3)`` RGB and ``int32 (n,)``, the labels.
@@ -214,14 +212,13 @@ def validation_pixels(
         path = records.path(index)
         try:
             photo = photos.read(path, settings, shorter_side=preprocessing.shorter_side())
-        except PlantClassificationError as error:
-            on_unreadable(path, str(error))
+        except PlantClassificationError:
             return None
         return preprocessing.apply(photo.pixels)
 
     rows: list[Pixels] = []
     labels: list[int] = []
-    threads = settings.threads or os.cpu_count()
+    threads = settings.threads or processors()
     for index, pixels in enumerate(in_order(served, range(len(records)), threads, ahead=2 * batch)):
         if pixels is not None:
             rows.append(pixels)

@@ -17,9 +17,7 @@ from plant_classification.data.splitting import split
 from plant_classification.data.tables import COLUMNS, NEEDED, is_table, read_photo_table
 from plant_classification.errors import DatasetError
 from plant_classification.settings import Settings, load_settings
-from plant_classification.taxonomy import load_families, remarks
-
-MOST_NAMED = 10
+from plant_classification.taxonomy import listed, load_families, remarks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +132,6 @@ def _without_photos(dataset: Dataset) -> list[str]:
     lacking = [dataset.labels[index].name for index in np.flatnonzero(counts == 0)]
     if not lacking:
         return []
-    more = f" and {len(lacking) - MOST_NAMED:,} more" if len(lacking) > MOST_NAMED else ""
-    names = ", ".join(lacking[:MOST_NAMED]) + more
-    return [f"Labels without a training photo ({len(lacking):,} of {len(counts):,}): {names}."]
+    return [
+        f"Labels without a training photo ({len(lacking):,} of {len(counts):,}): {listed(lacking)}."
+    ]

@@ -21,7 +21,7 @@ import numpy as np
 from plant_classification.data.files import list_folder
 from plant_classification.data.records import SPLITS, TRAIN, VALIDATION, Dataset, Records
 from plant_classification.errors import DatasetError
-from plant_classification.taxonomy import labels_of
+from plant_classification.taxonomy import labels_from
 
 SPLIT_NAMES = {split: split for split in SPLITS} | {"validation": VALIDATION, "valid": VALIDATION}
 """What people call the splits, in small letters."""
@@ -64,7 +64,7 @@ def read_species_folders(path: Path, families: Mapping[str, str]) -> Dataset:
         raise DatasetError(f"{roots[TRAIN]} holds no folder of a species with pictures.")
     species = sorted({photo.species for photos in found.values() for photo in photos})
     try:
-        labels = labels_of(species, None, families)
+        labels = labels_from(species, None, families)
     except ValueError as error:
         raise DatasetError(
             f"{path} holds a folder that is no species: {str(error).partition(': ')[2]}"

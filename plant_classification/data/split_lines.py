@@ -25,6 +25,7 @@ from plant_classification.data.line_parsing import (
 )
 from plant_classification.data.records import Texts
 from plant_classification.errors import DatasetError
+from plant_classification.processes import processors
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 BYTES_AT_ONCE = 1 << 20
@@ -65,7 +66,7 @@ def read_split_lines(file: Path, classes: int) -> SplitLines:
         DatasetError: The file cannot be read, or a line cannot be used: its number, and how many
             lines have such a fault.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(processors()) as threads:
         content = _read(file, threads)
         found = list(threads.map(lambda start: _scan(content, start), _steps(len(content))))
         ends = _line_ends(content, np.concatenate([newlines for newlines, _, _ in found]))

@@ -84,7 +84,7 @@ def read_photo_table(path: Path, images: str | None, families: Mapping[str, str]
         by_split.setdefault(row.split, []).append(row)
     if TRAIN not in by_split:
         raise DatasetError(f"{file} names no photo to train on.")
-    root = find_images(file.parent, images, [row.path for row in by_split[TRAIN][:10]], file)
+    root = find_images(file.parent, images, [row.path for row in by_split[TRAIN]], file)
     names = sorted(photos.taxa)
     indices = {name: index for index, name in enumerate(names)}
     again = f"Rows of {file.name} that name a photo again: {photos.again:,}."

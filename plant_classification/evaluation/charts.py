@@ -77,7 +77,6 @@ def histogram(
     x_label: str = "",
     y_label: str = "",
     share: bool = False,
-    log: bool = False,
 ) -> Markup:
     """How often values fall into each bin.
 
@@ -87,9 +86,8 @@ def histogram(
         x_label: Words at the axis.
         y_label: The same.
         share: Whether the values are fractions in [0, 1], to be written as per cent.
-        log: Whether the counts are drawn by their logarithm.
     """
-    figure, axes = _figure(x_label, y_label, log=log)
+    figure, axes = _figure(x_label, y_label)
     if share:
         axes.xaxis.set_major_formatter(_per_cent)
     axes.hist(np.ravel(np.asarray(values)), bins=bins, color=SERIES[0], rwidth=0.9)

@@ -15,7 +15,7 @@ from plant_classification.evaluation.findings import per_cent
 from plant_classification.evaluation.judged import Judged
 from plant_classification.evaluation.metrics import label_figures
 from plant_classification.evaluation.page import Column, Figure, Section, Tile
-from plant_classification.models.files import PARTIAL
+from plant_classification.files import write_file
 from plant_classification.settings import Settings
 
 REPORT, FIGURES = "report.html", "evaluation.json"
@@ -39,9 +39,8 @@ def write_evaluation_report(
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / (FIGURES + PARTIAL)
-        partial.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", "utf-8")
-        partial.replace(folder / FIGURES)
+        figures = json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+        write_file(folder / FIGURES, figures.encode())
     except OSError as error:
         raise ArgumentError(f"{folder} cannot be written: {error.strerror}.") from None
     subtitle = f"{found['photos']:,} photos, {found['labels']:,} labels"

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_classification.evaluation.intervals import share_interval
 from plant_classification.evaluation.metrics import (
     Figures,
     LabelFigures,
     Predictions,
 )
-from plant_classification.taxonomy import Label
+from plant_classification.evaluation.wilson import share_interval
+from plant_classification.taxonomy import Label, listed
 
 FEW_TRAINING = 10
 FEW_JUDGED = 5
@@ -90,7 +90,7 @@ def cautions(
     if len(never):
         yield (
             f"Never named rightly, of {FEW_JUDGED} photos or more: "
-            f"{_listed([labels[index].name for index in never.tolist()])}."
+            f"{listed([labels[index].name for index in never.tolist()], MOST_NAMED)}."
         )
     if figures.top_1 - figures.macro_top_1 > _NEAR:
         yield (
@@ -136,8 +136,3 @@ def learning_cautions(epochs: Sequence[Mapping[str, float | None]]) -> Iterator[
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -28,13 +28,12 @@ BRIGHTEST = 99
 """Percentile of a map that counts as 1: a few pixels stand out far beyond all others."""
 
 
-def explain_by_gradients(explanation: Explanation, method: str, seed: int = 0) -> Explanation:
+def explain_by_gradients(explanation: Explanation, method: str) -> Explanation:
     """The same explanation with a map of pixels.
 
     Args:
         explanation: Of a model that has weights for Keras.
         method: A key of ``METHODS``.
-        seed: Of the noise.
 
     Raises:
         ArgumentError: No such method, or the model has no such weights.
@@ -47,7 +46,7 @@ def explain_by_gradients(explanation: Explanation, method: str, seed: int = 0) -
     maps = []
     for view in explanation.views:
         image = folder.preprocessing.normalize(view)
-        found = np.maximum(METHODS[method](network, image, explanation.members, seed), 0)
+        found = np.maximum(METHODS[method](network, image, explanation.members), 0)
         most = np.percentile(found, BRIGHTEST) or 1.0
         maps.append(np.float32(np.minimum(found / most, 1)))
     return dataclasses.replace(explanation, maps=tuple(maps))
@@ -57,7 +56,6 @@ def integrated_gradients(
     network: keras.Model,
     image: NDArray[np.float32],
     members: NDArray[np.bool_],
-    _seed: int = 0,
     steps: int = STEPS,
 ) -> NDArray[np.float32]:
     """What each pixel adds to the score, from an even picture on (Sundararajan et al. 2017).
@@ -83,7 +81,6 @@ def smoothgrad(
     network: keras.Model,
     image: NDArray[np.float32],
     members: NDArray[np.bool_],
-    seed: int = 0,
     samples: int = SAMPLES,
 ) -> NDArray[np.float32]:
     """The mean gradient of noisy copies (Smilkov et al. 2017, arXiv:1706.03825).
@@ -92,19 +89,19 @@ def smoothgrad(
         network: With the outputs ``[logits, features]``.
         image: ``float32 (H, W, 3)``, normalised.
         members: ``bool (labels,)``, the taxon's labels.
-        seed: Of the noise, whose standard deviation is ``NOISE`` of the picture's range.
-        samples: How many copies.
+        samples: How many copies, with noise whose standard deviation is ``NOISE`` of the picture's
+            range.
 
     Returns:
         ``float32 (H, W)``, from 0 up: the root of the sum of squares over the channels.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     noise = random.normal(size=(samples, *image.shape), scale=NOISE * np.ptp(image))
     mean = _mean_gradient(network, np.float32(image + noise), members)
     return np.asarray(np.sqrt((mean**2).sum(axis=-1)))
 
 
-Method = Callable[[keras.Model, NDArray[np.float32], NDArray[np.bool_], int], NDArray[np.float32]]
+Method = Callable[[keras.Model, NDArray[np.float32], NDArray[np.bool_]], NDArray[np.float32]]
 METHODS: Mapping[str, Method] = {
     "integrated-gradients": integrated_gradients,
     "smoothgrad": smoothgrad,

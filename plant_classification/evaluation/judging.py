@@ -12,18 +12,17 @@ from plant_classification.data import TEST, TRAIN, VALIDATION, Dataset, Records
 from plant_classification.errors import DatasetError
 from plant_classification.evaluation.judged import Judged, Safe, Sets, numbered
 from plant_classification.evaluation.metrics import BLOCK, Figures, figures_of, judge
-from plant_classification.inference.batch import Tell, look, look_at_views
+from plant_classification.inference.batch import Tell, look, look_at_views, were_read
 from plant_classification.inference.engine import Engine, engine_of
 from plant_classification.models import ModelFolder
 from plant_classification.models.folder import recalibrate
 from plant_classification.settings import Settings
-from plant_classification.taxonomy import Label, ranks_of
+from plant_classification.taxonomy import Label, listed, ranks_of
 from plant_classification.taxonomy.synonyms import accepted_names, first_places
 from plant_classification.trust import TrustRules, fit_trust, plausible_sets, probabilities
 from plant_classification.trust.rejection import likeness
 from plant_classification.trust.safe_answer import given_at, rank_tops
 
-MOST_NAMED = 10
 COVERAGES = (0.8, 0.9, 0.95)
 """Of the plausible sets that are judged."""
 
@@ -206,7 +205,7 @@ def _looked(
     tell: Tell,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Calibrated logits ``(N, labels)``, and which photos can be read."""
-    rule, engine = model.preprocessing, _engine(model, settings)
+    engine = _engine(model, settings)
     means = np.zeros((len(records), engine.label_count), np.float32)
 
     def take(
@@ -216,23 +215,21 @@ def _looked(
 
     faults = look_at_views(
         engine,
-        rule,
+        model.preprocessing,
         records,
         settings,
-        lambda _, pixels: rule.apply(pixels, crops),
+        None,
         take,
         tell,
         crops=crops,
     )
-    readable = np.ones(len(records), np.bool_)
-    readable[[index for index, _ in faults]] = False
     means /= np.float32(model.trust.temperature)
     if len(np.unique(merged)) < len(merged):
         for row in means:
             shares = np.zeros(len(merged))
             np.add.at(shares, merged, probabilities(row))
             row[:] = np.log(np.maximum(shares, np.finfo(np.float32).tiny))
-    return means, readable
+    return means, were_read(len(records), faults)
 
 
 def _engine(model: ModelFolder, settings: Settings) -> Engine:
@@ -266,7 +263,8 @@ def _known(
     if not len(unknown):
         return _Known(truth, merged, ())
     lacking = sorted({ours[index] for index in np.unique(unknown).tolist()})
-    more = f" and {len(lacking) - MOST_NAMED:,} more" if len(lacking) > MOST_NAMED else ""
-    named = ", ".join(lacking[:MOST_NAMED]) + more
-    note = f"Photos of names that the model does not know, left out: {len(unknown):,}, of {named}."
+    note = (
+        "Photos of names that the model does not know, left out: "
+        f"{len(unknown):,}, of {listed(lacking)}."
+    )
     return _Known(truth, merged, (note,))

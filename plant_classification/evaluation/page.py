@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from plant_classification.errors import ArgumentError
 from plant_classification.evaluation.thumbnails import thumbnail
-from plant_classification.models.files import write_file
+from plant_classification.files import write_file
 from plant_classification.settings import Settings
 
 if TYPE_CHECKING:  # a part of the extra "fast"

@@ -13,6 +13,7 @@ plant.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import count, takewhile
@@ -23,17 +24,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.data.files import read_json, read_text
-from plant_classification.data.parquet import from_parquet
+from plant_classification.data.parquet import PARQUET, from_parquet
 from plant_classification.errors import DatasetError
 from plant_classification.evaluation.judged import Judged, numbered
 from plant_classification.evaluation.metrics import Predictions
-from plant_classification.taxonomy import labels_of, load_families, parse_name
+from plant_classification.taxonomy import labels_from, load_families, parse_name
 from plant_classification.taxonomy.synonyms import accepted_names, first_places
 from plant_classification.taxonomy.tables import read_table
 
 TRUTH, LABEL, PROBABILITY, OBSERVATION = "true_lab", "pred_lab", "pred_prob", "observation"
-JSON, CSV, PARQUET = ".json", ".csv", ".parquet"
+JSON, CSV = ".json", ".csv"
 MOST_HEADER = 1 << 16
+_LINE = re.compile(r"^line \d+: ")
 ROUNDING = 1e-3
 """By how much the probabilities of a photo may be more than one."""
 
@@ -89,11 +91,13 @@ def read_predictions(
     """
     listed = _read(path)
     names = _names(listed, path, species)
+    known_families = _families(families)
     try:
+        labels = labels_from(names, None, known_families)
         accepted = accepted_names(names, synonyms or {})
-        labels = labels_of(names, None, _families(families))
     except ValueError as error:
-        raise DatasetError(f"{species or path}, {error}") from None
+        where = f"{species}, {error}" if species else f"{path}: {_LINE.sub('', str(error))}"
+        raise DatasetError(where) from None
     first = first_places(accepted)
     merged = np.array([first[name] for name in accepted])
     places = {name: place for place, name in enumerate(names)}
@@ -160,7 +164,10 @@ def _families(path: Path | None) -> Mapping[str, str]:
             raise DatasetError(f"{path} must hold a list of names for each family; see {family!r}.")
         for name in names:
             without_author = " ".join(name.split()[:2])
-            votes[parse_name(without_author).genus][family] += 1
+            try:
+                votes[parse_name(without_author).genus][family] += 1
+            except ValueError as error:
+                raise DatasetError(f"{path}, {family}: {error}") from None
     return {**load_families(), **{genus: top.most_common(1)[0][0] for genus, top in votes.items()}}
 
 
@@ -169,11 +176,11 @@ def _read(path: Path) -> _Listed:
         values: Mapping[str, Any] = read_json(path)
         for key in (TRUTH, LABEL, PROBABILITY):
             if key not in values:
-                raise DatasetError(f"{path} has no {key!r}.")
+                raise DatasetError(f"{path} has no {key!r}; it has: {', '.join(values)}.")
         return _checked(path, values[TRUTH], values[LABEL], values[PROBABILITY], groups={})
     table = _columns(path)
     if TRUTH not in table:
-        raise DatasetError(f"{path} has no column {TRUTH!r}.")
+        raise DatasetError(f"{path} has no column {TRUTH!r}; it has: {', '.join(table)}.")
     names = [
         [f"{start}_{n}" for start in (LABEL, PROBABILITY)]
         for n in takewhile(
@@ -181,7 +188,9 @@ def _read(path: Path) -> _Listed:
         )
     ]
     if not names:
-        raise DatasetError(f"{path} has no columns {LABEL}_1 and {PROBABILITY}_1.")
+        raise DatasetError(
+            f"{path} has no columns {LABEL}_1 and {PROBABILITY}_1; it has: {', '.join(table)}."
+        )
     labels, shares = (
         list(zip(*(table[pair[which]] for pair in names), strict=True)) for which in (0, 1)
     )
@@ -222,21 +231,23 @@ def _checked(
     try:
         right, listed = np.array(truth), np.array(labels)
         shares = np.array(probabilities, np.float64)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError):
         raise DatasetError(
-            f"{path} cannot be used ({error}): each photo needs as many labels and probabilities "
-            "as the first one, and one right label."
+            f"{path} cannot be used: each photo needs as many labels and probabilities as the "
+            "first one, and one right label."
         ) from None
     if not len(right):
         raise DatasetError(f"{path} holds no photo.")
     if right.ndim != 1 or listed.ndim != 2 or not listed.shape == shares.shape != (len(right), 0):
         raise DatasetError(
-            f"{path} cannot be used: {TRUTH} is {right.shape}, {LABEL} {listed.shape}, "
-            f"{PROBABILITY} {shares.shape}; there must be one right label for each photo, and as "
-            "many probabilities as labels."
+            f"{path} cannot be used: there must be one right label for each photo, and as many "
+            "probabilities as labels."
         )
     if len(listed) != len(right):
-        raise DatasetError(f"{path} names {len(listed):,} photos, and the truth of {len(right):,}.")
+        raise DatasetError(
+            f"{path} has labels for {len(listed):,} photos, and {TRUTH} for {len(right):,}; there "
+            "must be one for each."
+        )
     wrong = ~((shares >= 0) & (shares <= 1)).all(axis=1) | (shares.sum(axis=1) > 1 + ROUNDING)
     if wrong.any():
         raise DatasetError(

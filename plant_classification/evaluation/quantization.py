@@ -26,7 +26,8 @@ from plant_classification.evaluation.judging import judge_model
 from plant_classification.evaluation.metrics import Figures, figures_of
 from plant_classification.inference.batch import Tell
 from plant_classification.models import ModelFolder, write_model_folder
-from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS, TRUST, check_name
+from plant_classification.models.choosing import check_new
+from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS, TRUST
 from plant_classification.openvino import core, save_network
 from plant_classification.settings import Settings
 
@@ -84,10 +85,7 @@ def quantize(
     if not find_spec("nncf"):
         raise ArgumentError("int8 needs nncf: pip install 'plant-classification[quantize]'.")
     name = name or f"{model.name}{SUFFIX}"
-    check_name(name)
-    target = settings.models_dir / name
-    if target.exists():
-        raise ArgumentError(f"{target} is there already; choose another name.", field="name")
+    target = check_new(name, settings.models_dir)
     judging = dataset.splits.get(TEST) or dataset.splits.get(VALIDATION)
     if not judging or not dataset.splits.get(TRAIN):
         raise DatasetError(f"{dataset.folder} has no photos to judge by beside those to train on.")

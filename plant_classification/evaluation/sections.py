@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from plant_classification.evaluation import charts, page
 from plant_classification.evaluation.findings import per_cent
-from plant_classification.evaluation.intervals import share_interval
 from plant_classification.evaluation.metrics import (
     LabelFigures,
     Predictions,
@@ -24,6 +23,7 @@ from plant_classification.evaluation.reliability import (
     expected_calibration_error,
 )
 from plant_classification.evaluation.weighted import CALIBRATION_BINS
+from plant_classification.evaluation.wilson import share_interval
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
 

@@ -176,7 +176,7 @@ def _go_on(request: _Request, partial: PartialFile) -> None:
                 _refuse_size(request, partial)
             if total is not None and size > total:
                 partial.begin(None)
-                raise _BrokenOffError("gives more bytes than it says")
+                raise _BrokenOffError("gave more bytes than it said")
             partial.append(block)
             request.progress(size, total)
     # An answer that is cut within its head looks like one without a length, and empty.
@@ -196,7 +196,7 @@ def _answer(request: _Request, asked_for: dict[str, str], lifeline: Lifeline) ->
     try:
         return _follow(request, asked_for, lifeline)
     except requests.Timeout:
-        raise _BrokenOffError(f"gives nothing for {seconds:g} seconds") from None
+        raise _BrokenOffError(f"gave nothing for {seconds:g} seconds") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise DownloadError(
@@ -210,7 +210,7 @@ def _answer(request: _Request, asked_for: dict[str, str], lifeline: Lifeline) ->
             ) from None
         raise _BrokenOffError(f"cannot be reached{_cause(error)}") from None
     except OSError as error:  # certificates that are not there
-        raise DownloadError(f"{address} cannot be asked: {error}") from None
+        raise DownloadError(f"{address} cannot be asked: {str(error).rstrip('.')}.") from None
     finally:
         watch.cancel()
 
@@ -324,7 +324,7 @@ def _blocks(response: requests.Response, patience: Patience) -> Iterator[bytes]:
             block = response.raw.read1(CHUNK_BYTES, decode_content=False)
         except (urllib3.exceptions.ReadTimeoutError, TimeoutError):
             raise _BrokenOffError(
-                f"gives nothing for {patience.silence_seconds:g} seconds"
+                f"gave nothing for {patience.silence_seconds:g} seconds"
             ) from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError):
             raise _BrokenOffError("broke off") from None
@@ -342,7 +342,7 @@ def _refuse_size(request: _Request, partial: PartialFile) -> None:
     partial.begin(None)
     raise DownloadError(
         f"{shown(request.address)} has more than the {request.most_bytes:,} bytes that a download "
-        "may have."
+        "may have; the setting max_model_bytes says how many."
     )
 
 

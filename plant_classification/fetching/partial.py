@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from plant_classification.errors import DownloadError
+from plant_classification.files import PARTIAL
 
-PARTIAL = ".partial"
 ORIGIN = ".json"
 MOST_ORIGIN_BYTES = 10_000
 

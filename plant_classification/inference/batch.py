@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification import photos
 from plant_classification.data import Records
-from plant_classification.errors import ModelFolderError, PlantClassificationError
-from plant_classification.inference.engine import Engine, processors
+from plant_classification.errors import PlantClassificationError
+from plant_classification.inference.engine import Engine
 from plant_classification.photos.ahead import in_order
 from plant_classification.photos.preprocessing import Preprocessing
+from plant_classification.processes import processors
 from plant_classification.settings import Settings
 
 WAITING = 8
@@ -70,11 +70,15 @@ def look(
     def take(index: int, _view: int, row: NDArray[np.float32], mean: NDArray[np.float32]) -> None:
         logits[index], features[index] = row, mean
 
-    served = partial(_served, preprocessing)
-    faults = look_at_views(engine, preprocessing, records, settings, served, take, tell)
-    readable = np.ones(len(records), np.bool_)
-    readable[[index for index, _ in faults]] = False
-    return Looks(logits, features, readable, faults)
+    faults = look_at_views(engine, preprocessing, records, settings, None, take, tell)
+    return Looks(logits, features, were_read(len(records), faults), faults)
+
+
+def were_read(count: int, faults: Sequence[tuple[int, str]]) -> NDArray[np.bool_]:
+    """Which of so many photos have no fault: ``bool (count,)``."""
+    found = np.ones(count, np.bool_)
+    found[[index for index, _ in faults]] = False
+    return found
 
 
 def look_at_views(
@@ -82,7 +86,7 @@ def look_at_views(
     preprocessing: Preprocessing,
     records: Records,
     settings: Settings,
-    views: Views,
+    views: Views | None,
     take: Callable[[int, int, NDArray[np.float32], NDArray[np.float32]], None],
     tell: Tell = lambda _done, _total: None,
     *,
@@ -95,7 +99,7 @@ def look_at_views(
         preprocessing: Its rule: for the scale at which a photo is decoded.
         records: The photos.
         settings: For the limits of photos.
-        views: What is looked at, made in several threads.
+        views: What is looked at, made in several threads; None for photos as they are served.
         take: Called for each view, one at a time and in any order, with the index of the photo, the
             number of the view, the logits ``float32 (labels,)``, and the last feature map averaged
             over the picture ``float32 (D,)``.
@@ -109,6 +113,7 @@ def look_at_views(
         ModelFolderError: The network answers with NaN or infinity.
     """
     taking = threading.Lock()
+    made = views or (lambda _index, pixels: preprocessing.apply(pixels, crops))
 
     def look_at(index: int) -> str | None:
         try:
@@ -117,10 +122,8 @@ def look_at_views(
             )
         except PlantClassificationError as fault:
             return fault.message
-        for view, pixels in enumerate(views(index, photo.pixels)):
+        for view, pixels in enumerate(made(index, photo.pixels)):
             logits, mean = engine.brief(pixels)
-            if not np.isfinite(logits).all() or not np.isfinite(mean).all():
-                raise ModelFolderError("The network answers with NaN or infinity; train it anew.")
             with taking:
                 take(index, view, logits, mean)
         return None
@@ -134,9 +137,3 @@ def look_at_views(
             faults.append((index, fault))
         tell(index + 1, len(records))
     return tuple(faults)
-
-
-def _served(
-    preprocessing: Preprocessing, _index: int, pixels: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
-    return preprocessing.apply(pixels)

@@ -12,9 +12,9 @@ from plant_classification.errors import PlantClassificationError
 from plant_classification.inference.answer import Answer
 from plant_classification.inference.classifier import Classifier
 from plant_classification.inference.explanation import Explanation
-from plant_classification.inference.process import answer_messages
 from plant_classification.inference.request import ExplanationRequest, Request
 from plant_classification.models import ModelFolder, find_model, ready
+from plant_classification.processes import answer_messages
 from plant_classification.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -25,20 +25,20 @@ Load = Callable[[ModelFolder], Classifier]
 
 
 def main(descriptor: int) -> None:
-    """Answer messages: each is a ``Request`` to identify, or the name of a model to load.
+    """Answer messages: each is a ``Request`` to identify, or None to load the newest model.
 
-    First comes the ``Settings``. Without a name (None) the newest model is loaded.
+    First comes the ``Settings``.
     """
     answer_messages(descriptor, _begin)
 
 
-def _begin(settings: Settings) -> Callable[[Request | str | None], Any]:
+def _begin(settings: Settings) -> Callable[[Request | None], Any]:
     load: Load = functools.lru_cache(settings.cached_models)(functools.partial(_load, settings))
     return functools.partial(_answer, settings=settings, load=load)
 
 
 def _load(settings: Settings, folder: ModelFolder) -> Classifier:
-    return Classifier(folder, settings, settings.precision, settings.threads)
+    return Classifier(folder, settings, settings.precision)
 
 
 def _ready(name: str | None, checkpoint: str | None, settings: Settings) -> ModelFolder:
@@ -48,17 +48,17 @@ def _ready(name: str | None, checkpoint: str | None, settings: Settings) -> Mode
 
 
 def _answer(
-    message: Request | str | None, settings: Settings, load: Load
+    message: Request | None, settings: Settings, load: Load
 ) -> Answer | Explanation | PlantClassificationError | None:
     try:
-        if not isinstance(message, Request):
-            load(_ready(message, None, settings))
+        if message is None:
+            load(_ready(None, None, settings))
             return None
         classifier = load(_ready(message.model, message.checkpoint, settings))
-        asked = dataclasses.asdict(message.question)
         if isinstance(message, ExplanationRequest):
+            asked = dataclasses.asdict(message.question)
             return classifier.explain(message.photos, message.organs, message.taxon, **asked)
-        return classifier.identify(message.photos, message.organs, **asked)
+        return classifier.answer(message.photos, message.organs, message.question)
     except PlantClassificationError as error:
         return error
     except Exception:

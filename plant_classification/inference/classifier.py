@@ -7,7 +7,7 @@ import functools
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,8 @@ from plant_classification.models import (
     model_at,
     ready,
 )
-from plant_classification.models.folder import NETWORK, TRUST
-from plant_classification.question import Question, check_organs
+from plant_classification.models.folder import COPY_AGAIN, NETWORK, TRUST
+from plant_classification.question import Question, check_organs, check_photos
 from plant_classification.settings import Settings, load_settings
 from plant_classification.similarity import FOLDER as SIMILAR_FOLDER
 from plant_classification.similarity import PhotoIndex, SimilarPhoto
@@ -81,7 +81,6 @@ class Classifier:
         folder: ModelFolder,
         settings: Settings,
         precision: str = "auto",
-        threads: int = 0,
         *,
         for_many: bool = False,
     ) -> None:
@@ -90,7 +89,7 @@ class Classifier:
         self._settings = settings
         self._ranks = ranks_of(self.labels)
         self._expectation = Expectation(self.labels, settings.models_dir)
-        self._engine = engine_of(folder, precision, threads, for_many=for_many)
+        self._engine = engine_of(folder, precision, settings.threads, for_many=for_many)
         self.precision = self._engine.precision
         self._directions = self._read_directions()
         self._index = self._read_index()
@@ -128,7 +127,6 @@ class Classifier:
             ready(model, settings),
             settings,
             precision or settings.precision,
-            settings.threads,
             for_many=for_many,
         )
 
@@ -155,7 +153,16 @@ class Classifier:
             ArgumentError: An argument that cannot be used, told before any photo is read.
             PhotoError, UrlError: A photo that cannot be read, named in the sentence.
         """
-        return self._answer(photos, organs, Question(**asked))[0]
+        return self.answer(photos, organs, Question(**asked))
+
+    def answer(
+        self,
+        photos: photo_files.Source | Sequence[photo_files.Source],
+        organs: Sequence[str] | None,
+        question: Question,
+    ) -> Answer:
+        """The same as :meth:`identify`, for a question that is put together already."""
+        return self._answer(photos, organs, question)[0]
 
     def explain(
         self,
@@ -200,13 +207,9 @@ class Classifier:
         *,
         explained: bool = False,
     ) -> tuple[Answer, list[_Look]]:
-        if isinstance(photos, (str, bytes, Path, np.ndarray, photo_files.Upload, photo_files.Url)):
-            photos = [photos]
-        if not 1 <= len(photos) <= self._settings.max_photos:
-            raise ArgumentError(
-                f"An observation has 1 to {self._settings.max_photos} photos; {len(photos)} came.",
-                field="photos",
-            )
+        is_one = isinstance(photos, (str, bytes)) or not isinstance(photos, Sequence)
+        photos = cast("Sequence[photo_files.Source]", [photos] if is_one else photos)
+        check_photos(len(photos), self._settings.max_photos)
         check_organs(organs, len(photos))
         possible = self._expectation.possible(question)
         factors = self._expectation.factors(question)
@@ -269,7 +272,9 @@ class Classifier:
         """The mean features of the labels; None where no photo is judged by them."""
         found = self.folder.directions() if self.folder.trust.rejection else None
         if found is not None and found.shape[1] != self._engine.feature_count:
-            raise ModelFolderError(f"{self.folder.path / TRUST} is that of another network.")
+            raise ModelFolderError(
+                f"{self.folder.path / TRUST} is that of another network. {COPY_AGAIN}"
+            )
         return found
 
     @functools.cached_property
@@ -336,10 +341,6 @@ class Classifier:
         else:  # a map is large, and copied for nothing
             seen = [self._engine.brief(view) for view in views]
             logits, features, feature_map = np.stack([row for row, _ in seen]), seen[0][1], None
-        if not np.isfinite(logits).all():
-            raise ModelFolderError(
-                f"{self.folder.path} answers with NaN or infinity; train it anew."
-            )
         trust = self.folder.trust
         return _Look(
             SeenPhoto(photo.name, photo.width, photo.height, photo.format, photo.sha256, organ),

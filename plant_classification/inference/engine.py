@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 from collections.abc import Callable
 from pathlib import Path
@@ -13,19 +12,15 @@ from numpy.typing import NDArray
 
 from plant_classification.errors import ArgumentError, ModelFolderError
 from plant_classification.models import ModelFolder
-from plant_classification.models.folder import NETWORK, NETWORK_WEIGHTS
+from plant_classification.models.folder import COPY_AGAIN, NETWORK, NETWORK_WEIGHTS
 from plant_classification.openvino import core, import_openvino
 from plant_classification.photos.preprocessing import Preprocessing
+from plant_classification.processes import processors
 from plant_classification.settings import PRECISIONS
 
 Pair: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.float32]]"
 Take: TypeAlias = "Callable[[NDArray[np.float32], NDArray[np.float32]], Pair]"
 """What is taken of a request's outputs before another photo overwrites them."""
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose_precision(wanted: str, capabilities: list[str]) -> str:
@@ -72,6 +67,7 @@ class Engine:
         for_many: bool = False,
     ) -> None:
         ov = import_openvino()
+        self._network = network
         self.precision = choose_precision(
             precision, core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         )
@@ -117,6 +113,9 @@ class Engine:
 
         Returns:
             Logits ``float32 (N, labels)`` and the last feature map ``float32 (N, h, w, D)``.
+
+        Raises:
+            ModelFolderError: The network answers with NaN or infinity.
         """
         if len(pixels) == 1:
             return self._infer(pixels[0], _copied)
@@ -131,6 +130,9 @@ class Engine:
 
         Returns:
             Logits ``float32 (labels,)`` and ``float32 (D,)``.
+
+        Raises:
+            ModelFolderError: The network answers with NaN or infinity.
         """
         return self._infer(photo, _briefly)
 
@@ -138,9 +140,14 @@ class Engine:
         request = self._idle.get()
         try:
             request.infer([np.ascontiguousarray(photo[np.newaxis])], share_inputs=True)
-            return take(*(request.get_tensor(output).data for output in self._outputs))
+            logits, features = take(*(request.get_tensor(one).data for one in self._outputs))
         finally:
             self._idle.put(request)
+        if not np.isfinite(logits).all() or not np.isfinite(features).all():
+            raise ModelFolderError(
+                f"{self._network} answers with NaN or infinity; train the model anew."
+            )
+        return logits, features
 
 
 def precision_of(model: ModelFolder, wanted: str) -> str:
@@ -175,8 +182,8 @@ def engine_of(
     precision = precision_of(model, precision)
     try:
         engine = Engine(network, model.preprocessing, precision, threads, for_many=for_many)
-    except (RuntimeError, TypeError) as error:  # what OpenVINO raises
-        raise ModelFolderError(f"{network} cannot be used: {error}") from None
+    except (RuntimeError, TypeError):  # what OpenVINO raises
+        raise ModelFolderError(f"{network} cannot be used. {COPY_AGAIN}") from None
     if engine.label_count != model.label_count:
         raise ModelFolderError(
             f"{network} has {engine.label_count} outputs for {model.label_count} labels."

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.errors import ArgumentError, ModelFolderError
-from plant_classification.models.files import identity, read_plain_file
+from plant_classification.files import identity, read_plain_file
 from plant_classification.question import LIST_NAME, Question
 from plant_classification.taxonomy import Label
 from plant_classification.taxonomy.priors import Prior, read_prior
@@ -80,8 +80,10 @@ class Expectation:
                     f"{asked} needs a {PRIOR} in the models folder, and there is none.", field=asked
                 ) from None
             return None
-        except (OSError, ValueError) as error:
-            raise ModelFolderError(f"{path}: {error}") from None
+        except OSError as error:
+            raise ModelFolderError(f"{path} cannot be read: {error.strerror}.") from None
+        except ValueError as error:
+            raise ModelFolderError(str(error)) from None
         if question.region is not None and question.region not in prior.regions:
             raise ArgumentError(
                 f"region must be one that {PRIOR} names ({', '.join(prior.regions) or 'none'}), "
@@ -99,7 +101,7 @@ class Expectation:
         return read_species_list(_text(path), path.name, self._index)
 
     def _read_prior(self, path: Path, *_identity: int) -> Prior:
-        return read_prior(_text(path), path.name, self._index, len(self._labels))
+        return read_prior(_text(path), str(path), self._index, len(self._labels))
 
     def _lists(self) -> str:
         names = species_lists(self._models_dir)
@@ -126,4 +128,5 @@ def _text(path: Path) -> str:
     try:
         return read_plain_file(path, MOST_BYTES).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name} is no text in UTF-8: byte {error.start:,}.") from None
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ValueError(f"{path.name}, line {line}: not UTF-8; convert the file.") from None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from plant_classification.inference.answer import Answer
-from plant_classification.inference.engine import processors
 from plant_classification.inference.explanation import Explanation
-from plant_classification.inference.process import Process
 from plant_classification.inference.request import ExplanationRequest, Request
+from plant_classification.processes import Process, processors
 from plant_classification.settings import Settings
 
 CHILD = "plant_classification.inference.child"
@@ -28,9 +27,9 @@ class Supervisor:
         self.settings = dataclasses.replace(settings, threads=threads)
         self._process = Process(CHILD, self.settings)
 
-    def warm(self, model: str | None = None) -> None:
-        """Load a model, by default the one that answers when none is named."""
-        self._process.ask(model, self.settings.deadline_seconds)
+    def warm(self) -> None:
+        """Load the model that answers when none is named."""
+        self._process.ask(None, self.settings.deadline_seconds)
 
     def identify(self, request: Request) -> Answer:
         """Identify one observation.

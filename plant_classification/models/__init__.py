@@ -1,8 +1,10 @@
 """Model folders: their format, those of the old service, and how one is chosen among several."""
 
 from plant_classification.models.choosing import (
+    IMAGENET,
+    NOTHING,
     STARTER,
-    at_checkpoint,
+    check_new,
     find_model,
     list_models,
     model_at,
@@ -17,11 +19,13 @@ from plant_classification.models.folder import (
 from plant_classification.models.legacy import LegacyFolder
 
 __all__ = [
+    "IMAGENET",
+    "NOTHING",
     "STARTER",
     "LegacyFolder",
     "Model",
     "ModelFolder",
-    "at_checkpoint",
+    "check_new",
     "find_model",
     "labels_of",
     "list_models",

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from plant_classification.errors import ModelFolderError
-from plant_classification.models.files import new_folder
+from plant_classification.files import new_folder
 
 READ = ".tar.xz, .tar.gz, .tar and .zip"
 MOST_ENTRIES = 10_000
@@ -106,7 +106,7 @@ def unpack(archive: Path, folder: Path, most_bytes: int) -> None:
             leaves the folder, stands twice, or is neither a file nor a folder; the entry is named.
     """
     if os.path.lexists(folder):
-        raise ModelFolderError(f"{folder} is there already; choose another name.")
+        raise ModelFolderError(f"{folder} is there already; give another name.")
     if not archive.is_file():
         raise ModelFolderError(f"{archive} is not a file.")
     try:

@@ -5,19 +5,40 @@ from __future__ import annotations
 import reprlib
 from pathlib import Path
 
-from plant_classification.errors import ModelFolderError, UnknownModelError
+from plant_classification.errors import ArgumentError, ModelFolderError, UnknownModelError
+from plant_classification.files import PARTIAL
 from plant_classification.models.conversion import Model, why_not
-from plant_classification.models.files import PARTIAL
 from plant_classification.models.folder import (
     MANIFEST,
     NETWORK,
     ModelFolder,
+    check_name,
     read_model_folder,
 )
 from plant_classification.models.legacy import CONF, is_legacy_folder, read_legacy_folder
 
-STARTER = "starter"
+STARTER, IMAGENET, NOTHING = "starter", "imagenet", "none"
+"""What a training can start from; no model may be called so."""
+
 STARTER_FOLDER = Path(__file__).with_name(STARTER)
+
+
+def check_new(name: str, models_dir: Path) -> Path:
+    """The folder of a model to be, before anything is written.
+
+    Raises:
+        ArgumentError: The name means something else, or there is a model of that name.
+        ModelFolderError: No folder can have that name.
+    """
+    check_name(name)
+    if name in (STARTER, IMAGENET, NOTHING):
+        raise ArgumentError(
+            f"A model cannot be called {name!r}, which means something else; give another name.",
+            field="name",
+        )
+    if (models_dir / name).exists():
+        raise ArgumentError(f"There is a model {name!r} already; give another name.", field="name")
+    return models_dir / name
 
 
 def list_models(models_dir: Path) -> tuple[list[Model], list[ModelFolderError]]:
@@ -37,7 +58,7 @@ def list_models(models_dir: Path) -> tuple[list[Model], list[ModelFolderError]]:
             fault = f"{path.name!r} cannot be a model's name; rename the folder."
             faults.append(ModelFolderError(fault, field=path.name))
         elif path.name == STARTER:
-            fault = f"{path} is passed over: {STARTER!r} is the model of the package; rename it."
+            fault = f"{path} has the name of the package's own model; rename the folder."
             faults.append(ModelFolderError(fault))
         else:
             try:
@@ -104,7 +125,8 @@ def read_model(path: Path) -> Model:
             f"{path} is not a model folder: {MANIFEST} is not there, nor {CONF} of the old service."
         )
     except (OSError, RuntimeError, ValueError, ArithmeticError) as error:
-        raise ModelFolderError(f"{path} cannot be read: {error}") from None
+        why = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise ModelFolderError(f"{path} cannot be read: {why}.") from None
 
 
 def at_checkpoint(model: Model, checkpoint: str | None) -> Model:
@@ -122,7 +144,7 @@ def at_checkpoint(model: Model, checkpoint: str | None) -> Model:
     if checkpoint not in names:
         raise UnknownModelError(
             f"Model {model.name!r} has no checkpoint {reprlib.repr(checkpoint)}; "
-            f"there is: {', '.join(names)}. Leave it out for the usual one.",
+            f"there are: {', '.join(names)}. Leave it out for the usual one.",
             field="ckpt_name",
         )
     return model

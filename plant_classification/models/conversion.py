@@ -31,7 +31,7 @@ from plant_classification.errors import (
     ModelNotReadyError,
     PlantClassificationError,
 )
-from plant_classification.models.files import locked, read_plain_file, remembered_sha256, remove
+from plant_classification.files import locked, read_plain_file, remembered_sha256, remove
 from plant_classification.models.folder import (
     NETWORK,
     NETWORK_WEIGHTS,
@@ -40,6 +40,7 @@ from plant_classification.models.folder import (
     write_model_folder,
 )
 from plant_classification.models.legacy import LegacyFolder, inside, read_legacy_folder
+from plant_classification.processes import python
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label, remarks
 
@@ -54,7 +55,7 @@ MOST_SECONDS = 3600
 MOST_FAILURE_BYTES = 10_000
 NEEDS_TENSORFLOW = (
     "is of the old service and must be converted before its first use, which needs TensorFlow: "
-    "in the checkout of plant-classification, pip install '.[train]'."
+    "pip install 'plant-classification[train]'."
 )
 
 _under_way: dict[Path, subprocess.Popen[str]] = {}
@@ -195,10 +196,7 @@ def _start(
     if not can_convert():
         raise ModelNotReadyError(f"{model.name!r} {NEEDS_TENSORFLOW}")
     LOG.warning("%s is of the old service; it is converted now, once.", model.path)
-    command = (
-        f"import sys; sys.path[:] = {sys.path!r}; "
-        "from plant_classification.models import conversion; conversion.main()"
-    )
+    command = python("from plant_classification.models import conversion; conversion.main()")
     job = {
         "path": str(model.path),
         "checkpoint": model.checkpoint,
@@ -209,7 +207,7 @@ def _start(
         "parent": os.getpid(),
     }
     return subprocess.Popen(
-        [sys.executable, "-c", command, json.dumps(job)],
+        [*command, json.dumps(job)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -245,7 +243,7 @@ def main() -> None:
     except MemoryError:
         sys.exit(_said(f"{path} could not be converted: there is not enough memory."))
     except Exception as error:  # noqa: BLE001 - told to the one who waits
-        sys.exit(_said(f"{path} could not be converted: {error!r}"))
+        sys.exit(_said(f"{path} could not be converted: {type(error).__name__}: {error}"))
 
 
 def _end_with(parent: int) -> None:

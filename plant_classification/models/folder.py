@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.errors import ModelFolderError
-from plant_classification.models.files import (
+from plant_classification.files import (
     PARTIAL,
     identity,
     new_folder,
@@ -48,6 +48,7 @@ TRUST = "trust.npz"
 REPORT = "report.html"
 METRICS = "metrics.json"
 MOST_MANIFEST_BYTES = 1_000_000
+COPY_AGAIN = "Copy or download the model again."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
 
 
@@ -115,8 +116,7 @@ class ModelFolder:
             raise ModelFolderError(f"{path} cannot be read: {error.strerror}.") from None
         if digest != self.files[name].sha256:
             raise ModelFolderError(
-                f"{path} is not the file that {MANIFEST} names: its SHA-256 differs. "
-                "Copy or download the model again."
+                f"{path} is not the file that {MANIFEST} names: its SHA-256 differs. {COPY_AGAIN}"
             )
         return path
 
@@ -133,7 +133,8 @@ class ModelFolder:
             raise ModelFolderError(str(error)) from None
         if len(labels) != self.label_count:
             raise ModelFolderError(
-                f"{path} holds {len(labels)} labels, and {MANIFEST} says {self.label_count}."
+                f"{path} holds {len(labels)} labels, and {MANIFEST} says {self.label_count}. "
+                f"{COPY_AGAIN}"
             )
         return labels
 
@@ -196,9 +197,14 @@ def _read_unchanged(path: Path, *_identity: int) -> ModelFolder:
             version=hashlib.sha256(content).hexdigest()[:12],
         )
     except KeyError as error:
-        raise ModelFolderError(f"{manifest} lacks the field {error}.") from None
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise ModelFolderError(f"{manifest} cannot be used: {error}") from None
+        raise ModelFolderError(f"{manifest} lacks the field {error}. {COPY_AGAIN}") from None
+    except ValueError as error:
+        why = str(error).rstrip(".")
+        raise ModelFolderError(f"{manifest} cannot be used: {why}. {COPY_AGAIN}") from None
+    except (TypeError, AttributeError, OverflowError, RecursionError):
+        raise ModelFolderError(
+            f"{manifest} is not as this version writes it. {COPY_AGAIN}"
+        ) from None
 
 
 def write_model_folder(
@@ -232,7 +238,7 @@ def write_model_folder(
     """
     check_name(path.name)
     if path.exists():
-        raise ModelFolderError(f"{path} is there already; choose another name.")
+        raise ModelFolderError(f"{path} is there already; give another name.")
     if missing := {NETWORK, NETWORK_WEIGHTS} - set(files):
         raise ModelFolderError(f"a model folder needs {' and '.join(sorted(missing))}.")
     with new_folder(path) as partial:
@@ -283,8 +289,10 @@ def recalibrate(folder: ModelFolder, trust: TrustRules) -> ModelFolder:
         values = json.loads(read_plain_file(manifest, MOST_MANIFEST_BYTES))
         values |= trust.to_dict()
         write_file(manifest, (json.dumps(values, indent=2) + "\n").encode())
-    except (OSError, ValueError) as error:
-        raise ModelFolderError(f"{manifest} cannot be written: {error}.") from None
+    except OSError as error:
+        raise ModelFolderError(f"{manifest} cannot be written: {error.strerror}.") from None
+    except ValueError:
+        raise ModelFolderError(f"{manifest} is not JSON. {COPY_AGAIN}") from None
     return read_model_folder(folder.path)
 
 
@@ -296,14 +304,15 @@ def check_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name) or name.endswith(PARTIAL):
         raise ModelFolderError(
-            f"{name!r} cannot be a model's name: use letters, digits, '.', '_', '-', ' '."
+            f"{name!r} cannot be a model's name: give a letter or digit (A to Z, a to z), then at "
+            f"most 99 letters, digits, '.', '_', '-' or ' ', not ending in {PARTIAL}."
         )
 
 
 def _check_complete(folder: ModelFolder) -> None:
     if missing := {LABELS, NETWORK, NETWORK_WEIGHTS} - set(folder.files):
         raise ModelFolderError(
-            f"{folder.path / MANIFEST} does not name {' and '.join(sorted(missing))}."
+            f"{folder.path / MANIFEST} does not name {' and '.join(sorted(missing))}. {COPY_AGAIN}"
         )
     for name, entry in folder.files.items():
         path = folder.path / name

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from plant_classification.errors import ArgumentError, DownloadError, ModelFolderError
 from plant_classification.fetching.downloads import Progress, download
+from plant_classification.files import locked, new_folder, remove
 from plant_classification.models.archives import unpack
-from plant_classification.models.choosing import STARTER, at_checkpoint, read_model
+from plant_classification.models.choosing import at_checkpoint, check_new, read_model
 from plant_classification.models.conversion import Model, can_convert, convert, ready
-from plant_classification.models.files import locked, new_folder, remove
-from plant_classification.models.folder import MANIFEST, ModelFolder, check_name
+from plant_classification.models.folder import MANIFEST, ModelFolder
 from plant_classification.models.legacy import CONF
 from plant_classification.settings import Settings
 
@@ -44,13 +44,14 @@ def import_model(
 
     Raises:
         UnknownModelError: No checkpoint of that name.
-        ModelFolderError: The folder cannot be used, or there is a model of that name.
+        ArgumentError: There is a model of that name.
+        ModelFolderError: The folder cannot be used.
     """
     model = at_checkpoint(read_model(source.resolve()), checkpoint)
-    if not isinstance(model, ModelFolder) and _is_in_place(model, settings.models_dir, name):
+    if not isinstance(model, ModelFolder) and _is_incheck_new(model, settings.models_dir, name):
         ready(model, settings)
         return model
-    target = _place(name or model.name, settings.models_dir)
+    target = check_new(name or model.name, settings.models_dir)
     if isinstance(model, ModelFolder):
         _copy(model, target)
     else:
@@ -90,7 +91,7 @@ def download_models(
     if address != name_or_address:
         name = name or name_or_address
     if name:
-        _place(name, settings.models_dir)  # before anything is fetched
+        check_new(name, settings.models_dir)  # before anything is fetched
     folder = settings.models_dir / DOWNLOADS / hashlib.sha256(address.encode()).hexdigest()[:16]
     archive = folder / ARCHIVE
     try:
@@ -145,10 +146,10 @@ def _import(folder: Path, settings: Settings, name: str | None) -> Model:
     model = read_model(folder)
     if isinstance(model, ModelFolder) or can_convert():
         return import_model(folder, settings, name)
-    return read_model(folder.rename(_place(name or folder.name, settings.models_dir)))
+    return read_model(folder.rename(check_new(name or folder.name, settings.models_dir)))
 
 
-def _is_in_place(model: Model, models_dir: Path, name: str | None) -> bool:
+def _is_incheck_new(model: Model, models_dir: Path, name: str | None) -> bool:
     return model.path.parent == models_dir.resolve() and name in (None, model.name)
 
 
@@ -158,14 +159,6 @@ def _model_folders(folder: Path, depth: int) -> Iterator[Path]:
     elif depth:
         for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
             yield from _model_folders(inner, depth - 1)
-
-
-def _place(name: str, models_dir: Path) -> Path:
-    check_name(name)
-    target = models_dir / name
-    if name == STARTER or target.exists():
-        raise ModelFolderError(f"There is a model {name!r} already; give the new one a --name.")
-    return target
 
 
 def _copy(model: ModelFolder, target: Path) -> None:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from plant_classification.errors import ModelFolderError, UnknownModelError
-from plant_classification.models.files import (
+from plant_classification.files import (
     identity,
     open_plain,
     read_plain_file,
@@ -34,7 +34,7 @@ from plant_classification.models.files import (
     remembered_sha256,
 )
 from plant_classification.photos.preprocessing import Preprocessing
-from plant_classification.taxonomy import Label, labels_of, load_families
+from plant_classification.taxonomy import Label, labels_from, load_families
 
 CHECKPOINTS = "ckpts"
 CONF = "conf/conf.json"
@@ -155,9 +155,9 @@ class LegacyFolder:
             ModelFolderError: A line of classes.txt is not a scientific name.
         """
         try:
-            return labels_of(self.names, self.infos, load_families(families))
+            return labels_from(self.names, self.infos, load_families(families))
         except ValueError as error:
-            raise ModelFolderError(f"{self.path / CLASSES}: {error}") from None
+            raise ModelFolderError(f"{self.path / CLASSES}, {error}") from None
 
 
 @functools.lru_cache(maxsize=1024)
@@ -245,10 +245,12 @@ def _read_unchanged(path: Path, *_identities: tuple[int, ...]) -> LegacyFolder:
     except KeyError as error:
         raise ModelFolderError(f"{conf_path} lacks the value {error}.") from None
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ModelFolderError(f"{conf_path} cannot be used: {error}") from None
+        raise ModelFolderError(f"{conf_path} cannot be used: {error}.") from None
     names = _lines(path, CLASSES)
     if blank := next((line for line, name in enumerate(names, 1) if not name), None):
-        raise ModelFolderError(f"{path / CLASSES}, line {blank}: the line is blank.")
+        raise ModelFolderError(
+            f"{path / CLASSES}, line {blank}: the line is blank; it must name a label."
+        )
     if num_classes not in (None, len(names)):
         raise ModelFolderError(
             f"{path / CLASSES} has {len(names)} lines, and {CONF} says {num_classes!r} classes."
@@ -284,7 +286,7 @@ def _json(folder: Path, relative: str) -> dict[str, Any]:
     except OSError as error:
         raise ModelFolderError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:
-        raise ModelFolderError(f"{path} is not JSON: {error}") from None
+        raise ModelFolderError(f"{path} is not JSON: {error}.") from None
     if not isinstance(values, dict):
         raise ModelFolderError(f"{path} must hold a JSON object.")
     return values

@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 from plant_classification.errors import ArgumentError
 from plant_classification.photos.decoding import check_dimensions, decode
 from plant_classification.photos.sources import (
+    Fetched,
     Source,
     Upload,
     Url,
     as_source,
     display_name,
+    fetch_first,
     read_bytes,
 )
 from plant_classification.settings import Settings
 
-__all__ = ["Photo", "Source", "Upload", "Url", "read"]
+__all__ = ["Fetched", "Photo", "Source", "Upload", "Url", "fetch_first", "read"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -85,7 +85,7 @@ class Preprocessing:
         return [(x, y, x + box_width, y + box_height) for x, y in corners]
 
     def apply(self, pixels: NDArray[np.uint8], crops: int = 1) -> NDArray[np.uint8]:
-        """Crop and resize, with antialiasing.
+        """Crop and resize, with antialiasing where ``antialias`` says so.
 
         Args:
             pixels: ``uint8 (H, W, 3)`` RGB, upright.

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.errors import ArgumentError, TooManyBytesError, UrlError
+from plant_classification.files import at_once
 from plant_classification.settings import Settings
 
 SCHEME = re.compile(r"\s*([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
@@ -37,7 +38,16 @@ class Url:
     address: str
 
 
-Source: TypeAlias = "bytes | str | Path | Upload | Url | NDArray[np.uint8]"
+@dataclasses.dataclass(frozen=True)
+class Fetched:
+    """What an address held, and its name."""
+
+    content: bytes
+    name: str
+
+
+Known: TypeAlias = "bytes | Path | Upload | Url | Fetched"
+Source: TypeAlias = "Known | str | NDArray[np.uint8]"
 
 
 def is_address(place: str) -> bool:
@@ -45,7 +55,7 @@ def is_address(place: str) -> bool:
     return bool(DATA_OR_HTTP.match(place) or SCHEME.match(place))
 
 
-def as_source(source: object) -> bytes | Path | Upload | Url | NDArray[np.uint8]:
+def as_source(source: object) -> Known | NDArray[np.uint8]:
     """Tell what a source is: a string is a ``data:`` URI, an http(s) address, or else a path.
 
     Raises:
@@ -61,7 +71,7 @@ def as_source(source: object) -> bytes | Path | Upload | Url | NDArray[np.uint8]
                 "give a file's path, or an http:, https: or data: address."
             )
         return Path(source)
-    if isinstance(source, (bytes, Path, Upload, Url, np.ndarray)):
+    if isinstance(source, (bytes, Path, Upload, Url, Fetched, np.ndarray)):
         return source
     raise ArgumentError(
         "A photo must be bytes, a path, an address or a uint8 array (H, W, 3), "
@@ -69,18 +79,31 @@ def as_source(source: object) -> bytes | Path | Upload | Url | NDArray[np.uint8]
     )
 
 
-def display_name(source: bytes | Path | Upload | Url | NDArray[np.uint8]) -> str:
+def display_name(source: Known | NDArray[np.uint8]) -> str:
     """What messages and answers call a photo: its file's name, or its address without query."""
-    if isinstance(source, (Path, Upload)):
+    if isinstance(source, (Path, Upload, Fetched)):
         return source.name
     if isinstance(source, Url):
-        if source.address[:5].lower() == "data:":
+        if _holds_its_bytes(source):
             return "data: URI"
         return re.split(r"[?#]", source.address, maxsplit=1)[0]
     return "the photo"
 
 
-def read_bytes(source: bytes | Path | Upload | Url, name: str, settings: Settings) -> bytes:
+def fetch_first(source: Source, settings: Settings) -> Source:
+    """What lies at an address, so that reading it waits for nobody; any other source as it is.
+
+    Raises:
+        UrlError: See ``fetching.fetch``.
+        PhotoError: An address that delivers too many bytes.
+    """
+    if not isinstance(source, Url) or _holds_its_bytes(source):
+        return source
+    name = display_name(source)
+    return Fetched(read_bytes(source, name, settings), name)
+
+
+def read_bytes(source: Known, name: str, settings: Settings) -> bytes:
     """The bytes of a photo, at most ``settings.max_photo_bytes`` of them.
 
     Raises:
@@ -91,21 +114,32 @@ def read_bytes(source: bytes | Path | Upload | Url, name: str, settings: Setting
     """
     if isinstance(source, bytes):
         content = source
+    elif isinstance(source, Fetched):
+        content = source.content
     elif isinstance(source, Path):
         content = _read_file(source, str(source), name, settings)
     elif isinstance(source, Upload):
         content = _read_file(source.path, name, name, settings)
-    elif source.address[:5].lower() == "data:":
+    elif _holds_its_bytes(source):
         content = _decode_data_uri(source.address, name, settings)
     else:
         from plant_classification.fetching import fetch
 
         content = fetch(source.address, settings)
-    _check_size(len(content), name, settings)
+    check_size(len(content), name, settings)
     return content
 
 
-def _check_size(size: int, name: str, settings: Settings) -> None:
+def _holds_its_bytes(source: Url) -> bool:
+    return source.address[:5].lower() == "data:"
+
+
+def check_size(size: int, name: str, settings: Settings) -> None:
+    """See that a photo may have so many bytes.
+
+    Raises:
+        TooManyBytesError: It may not.
+    """
     if size > settings.max_photo_bytes:
         raise TooManyBytesError(
             f"{name} has more than the {settings.max_photo_bytes:,} bytes that a photo may have; "
@@ -113,18 +147,27 @@ def _check_size(size: int, name: str, settings: Settings) -> None:
         )
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    """Open a FIFO, too, without waiting for somebody who writes to it."""
-    return os.open(path, flags | os.O_NONBLOCK)
+def check_total(size: int, settings: Settings) -> None:
+    """See that all photos of a request together may have so many bytes.
+
+    Raises:
+        TooManyBytesError: They may not.
+    """
+    if size > settings.max_total_bytes:
+        raise TooManyBytesError(
+            f"All photos of a request may have {settings.max_total_bytes:,} bytes, and more came. "
+            "Send fewer, or smaller ones.",
+            field="photos",
+        )
 
 
 def _read_file(path: Path, shown: str, name: str, settings: Settings) -> bytes:
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
+        with open(path, "rb", opener=at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ArgumentError(f"{shown} is not a file; give the path of a photo.")
-            _check_size(status.st_size, name, settings)
+            check_size(status.st_size, name, settings)
             return file.read(status.st_size)
     except IsADirectoryError:
         raise ArgumentError(f"{shown} is a folder; give the path of a photo.") from None
@@ -147,7 +190,7 @@ def _decode_data_uri(address: str, name: str, settings: Settings) -> bytes:
         return content
     # A plus sign that was not escaped in a query arrives as a space.
     content = content.translate(bytes.maketrans(b" -_", b"++/"), b"\r\n\t").rstrip(b"=")
-    _check_size(len(content) * 3 // 4, name, settings)
+    check_size(len(content) * 3 // 4, name, settings)
     try:
         return base64.b64decode(content + b"=" * (-len(content) % 4), validate=True)
     except binascii.Error:

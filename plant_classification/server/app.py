@@ -15,10 +15,11 @@ from oslo_config import cfg
 
 from plant_classification.errors import ArgumentError
 from plant_classification.server import around, health, page, plantnet
-from plant_classification.server.keys import read_keys
+from plant_classification.server.addresses import Addresses
+from plant_classification.server.keys import how_to_add, read_keys
 from plant_classification.server.lanes import Lanes
 from plant_classification.server.predictors import Predictors
-from plant_classification.server.state import PREDICTORS, SETTINGS
+from plant_classification.server.state import ADDRESSES, PREDICTORS, SETTINGS
 from plant_classification.server.trainings import remember
 from plant_classification.server.uploads import most_bytes
 from plant_classification.settings import Settings
@@ -52,10 +53,9 @@ async def make_app(options: Options, settings: Settings) -> web.Application:
         ArgumentError: The file of keys cannot be read, or holds none.
     """
     keys = None if options.keys is None else read_keys(options.keys)
-    if keys == ():
+    if options.keys and not keys:
         raise ArgumentError(
-            f"{options.keys} holds no key, so nobody could ask; add one with: plant-classification "
-            "keys add.",
+            f"{options.keys} holds no key, so nobody could ask. {how_to_add(options.keys)}",
             field="api_keys",
         )
     _configure_deepaas(settings)
@@ -77,12 +77,14 @@ def _processes(
     async def run(app: web.Application) -> AsyncIterator[None]:
         predictors = Predictors(settings, options.processes, options.most_waiting)
         app[PREDICTORS] = predictors
+        addresses = app[ADDRESSES] = Addresses(settings, options.most_waiting)
         wrapper = deepaas_models.MODELS[MODULE]
-        wrapper._executor = Lanes(predictors)  # noqa: SLF001
+        wrapper._executor = Lanes(predictors, addresses)  # noqa: SLF001
         wrapper.validate_response = _trust
         remember(app, settings.trainings_dir)
         predictors.warm()
         yield
+        addresses.close()
         await predictors.close()
 
     return run

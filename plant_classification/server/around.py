@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import Counter, Histogram
 
-from plant_classification.api.requests import INTERNAL
+from plant_classification.api.requests import INTERNAL, RequestError
 from plant_classification.errors import (
     PlantClassificationError,
     TooManyBytesError,
@@ -43,6 +43,12 @@ SAFE_HEADERS = {
 }
 SWAGGER = ("/api", "/static/swagger")
 """Paths of DEEPaaS's Swagger page, which has its scripts and styles inside itself."""
+
+NO_KEY = (
+    "This server wants an API key: send it as 'Authorization: Bearer KEY', or as 'api-key=KEY' in "
+    "the address."
+)
+UNKNOWN_KEY = "This server does not know this API key; ask whoever runs it for another."
 
 REQUESTS = Counter(
     "plant_classification_requests", "Requests that were answered", ["method", "route", "status"]
@@ -87,6 +93,8 @@ async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
         return response
     except web.HTTPException as error:
         status = error.status
+        if isinstance(error, RequestError):
+            name = error.request_id  # which its body names
         error.headers[REQUEST_ID] = name
         raise
     except Exception:
@@ -260,7 +268,7 @@ def _held(most_bytes: int) -> Middleware:
             size = most_bytes if request.can_read_body else 0
         if size > most_bytes:
             raise TooManyBytesError(
-                f"A request may have {most_bytes:,} bytes, and {size:,} were to come; send fewer "
+                f"A request may have {most_bytes:,} bytes; this one has {size:,}. Send fewer "
                 "photos, or smaller ones."
             )
         if held + size > MOST_HELD:
@@ -281,13 +289,11 @@ def _keyed(keys: tuple[Key, ...]) -> Middleware:
         is_page = request.path == "/" and request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
         if is_page or request.path.startswith(OPEN):
             return await handler(request)
-        owner = owner_of(_key(request), keys)
+        key = _key(request)
+        owner = owner_of(key, keys)
         if owner is None:
             response = refusal(
-                request,
-                web.HTTPUnauthorized.status_code,
-                "This server wants an API key: send it as 'Authorization: Bearer KEY', or as "
-                "'api-key=KEY' in the address.",
+                request, web.HTTPUnauthorized.status_code, UNKNOWN_KEY if key else NO_KEY
             )
             response.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"
             return response

@@ -14,7 +14,7 @@ import secrets
 from pathlib import Path
 
 from plant_classification.errors import ArgumentError
-from plant_classification.models.files import replacing
+from plant_classification.files import replacing
 
 NAME = re.compile(r"[\w.@-]{1,64}")
 LINE = re.compile(r"([\w.@-]{1,64}) ([0-9a-f]{32}) ([0-9a-f]{64})")
@@ -53,8 +53,12 @@ def read_keys(file: Path) -> tuple[Key, ...]:
     """
     try:
         lines = file.read_text("utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise ArgumentError(f"{file} cannot be read: {error}", field="api_keys") from None
+    except OSError as error:
+        raise ArgumentError(f"{file} cannot be read: {error.strerror}.", field="api_keys") from None
+    except ValueError:
+        raise ArgumentError(
+            f"{file} is no file of keys. {how_to_add(file)}", field="api_keys"
+        ) from None
     keys = []
     for number, line in enumerate(lines, 1):
         found = LINE.fullmatch(line.strip())
@@ -63,10 +67,15 @@ def read_keys(file: Path) -> tuple[Key, ...]:
             keys.append(Key(name, bytes.fromhex(salt), bytes.fromhex(digest)))
         elif line.strip():
             raise ArgumentError(
-                f"Line {number} of {file} is no key; add keys with: plant-classification keys add.",
+                f"{file}, line {number}: this is no key. {how_to_add(file)}",
                 field="api_keys",
             )
     return tuple(keys)
+
+
+def how_to_add(file: Path) -> str:
+    """What is said to who has no key."""
+    return f"Add keys with: plant-classification keys add NAME --api-keys {file}"
 
 
 def add_key(file: Path, name: str) -> str:

@@ -14,15 +14,21 @@ from plant_classification import api
 from plant_classification.api.requests import RequestError
 from plant_classification.errors import PlantClassificationError, UnavailableError
 from plant_classification.inference import Supervisor
+from plant_classification.photos import Url
+from plant_classification.server.addresses import Addresses
 from plant_classification.server.predictors import Predictors
 from plant_classification.server.training_lane import TrainingLane
+
+FULL_SECONDS = 60
+"""Until it is worth asking again whether there is room for a training."""
 
 
 class Lanes:
     """What DEEPaaS hands its work to: predictions go to the processes that the page uses too."""
 
-    def __init__(self, predictors: Predictors) -> None:
+    def __init__(self, predictors: Predictors, addresses: Addresses) -> None:
         self._predictors = predictors
+        self._addresses = addresses
         self._trainings = TrainingLane()
 
     def apply(self, work: partial[Any]) -> Coroutine[Any, Any, dict[str, Any]]:
@@ -37,10 +43,9 @@ class Lanes:
             predicted.add_done_callback(_seen)
             return _formed(predicted)
         try:
-            self._trainings.check()
+            return _formed(self._trainings.begin(work))
         except UnavailableError as error:
-            raise RequestError(error.status, error.message, {}, error.retry_after) from None
-        return _formed(self._trainings.apply(work))
+            raise RequestError(error.status, error.message, {}, FULL_SECONDS) from None
 
     async def _predicted(self, work: partial[Any]) -> Any:
         begun = False
@@ -52,7 +57,10 @@ class Lanes:
                 return work()
 
         try:
-            return await self._predictors.run(predict)
+            urls = [Url(address) for address in work.keywords["urls"] or () if address]
+            async with self._addresses.fetched(urls) as photos:
+                work.keywords["urls"] = photos
+                return await self._predictors.run(predict)
         except PlantClassificationError as error:
             raise api.as_http(error, work.keywords) from None
         finally:
@@ -63,7 +71,7 @@ class Lanes:
         """Nothing: trainings end when the loop cancels those who wait for them."""
 
 
-async def _formed(work: asyncio.Future[Any] | Coroutine[Any, Any, Any]) -> dict[str, Any]:
+async def _formed(work: asyncio.Future[Any]) -> dict[str, Any]:
     return {"output": await work, "finish_date": str(dt.datetime.now())}  # noqa: DTZ005
 
 

@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 from plant_classification.errors import ArgumentError, PlantClassificationError
 from plant_classification.inference import Request
 from plant_classification.photos import Source, Url
-from plant_classification.question import Question, check_organs
+from plant_classification.question import Question, check_organs, check_photos
 from plant_classification.server import plantnet_openapi, plantnet_projects
 from plant_classification.server.plantnet_format import (
     ENGLISH,
@@ -24,7 +24,7 @@ from plant_classification.server.plantnet_format import (
     languages_of,
     species_rows,
 )
-from plant_classification.server.state import PREDICTORS, SETTINGS
+from plant_classification.server.state import ADDRESSES, PREDICTORS, SETTINGS
 from plant_classification.server.uploads import PHOTOS, read_form
 from plant_classification.settings import Settings
 
@@ -121,16 +121,15 @@ async def _identify(
     names: Sequence[str],
     given_organs: Sequence[str],
 ) -> web.Response:
-    most = request.app[SETTINGS].max_photos
-    if not 1 <= len(photos) <= most:
-        raise ArgumentError(f"{PHOTOS} must be 1 to {most} photos; {len(photos)} came.")
+    check_photos(len(photos), request.app[SETTINGS].max_photos)
     organs = [organ.strip().lower() for organ in given_organs if organ.strip()] or None
     check_organs(organs, len(photos))
     question = Question(
         top_k=asked.nb_results, species_list=asked.species_list, no_reject=asked.no_reject
     )
-    observation = Request(photos=photos, organs=organs, question=question)
-    answer = await request.app[PREDICTORS].run(lambda supervisor: supervisor.identify(observation))
+    async with request.app[ADDRESSES].fetched(photos) as fetched:
+        observation = Request(photos=fetched, organs=organs, question=question)
+        answer = await request.app[PREDICTORS].run(lambda one: one.identify(observation))
     if answer.rejected or not answer.candidates:
         return refusal(HTTPStatus.NOT_FOUND, SPECIES_NOT_FOUND)
     return web.json_response(identification(answer, asked, names, organs))

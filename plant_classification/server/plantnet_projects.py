@@ -56,11 +56,7 @@ def labels(settings: Settings, project: str | None = None) -> tuple[Label, ...]:
 
 def _listed(known: tuple[Label, ...], settings: Settings, name: str) -> tuple[Label, ...]:
     possible = Expectation(known, settings.models_dir).possible(Question(species_list=name))
-    return tuple(
-        label
-        for place, label in enumerate(known)
-        if possible is None or (place < len(possible) and possible[place])
-    )
+    return tuple(label for place, label in enumerate(known) if possible is None or possible[place])
 
 
 def _row(name: str, description: str, species: int) -> dict[str, Any]:

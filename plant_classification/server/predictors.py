@@ -20,7 +20,7 @@ from plant_classification.errors import (
     UnavailableError,
 )
 from plant_classification.inference import Supervisor
-from plant_classification.inference.process import TOO_MANY
+from plant_classification.processes import TOO_MANY
 from plant_classification.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class Predictors:
         except (UnavailableError, DeadlineError) as error:
             told(None, error)
             self._loaded.discard(supervisor)
-            self._load(supervisor)  # it is a new process
+            self._load(supervisor)  # it may be a new process
         except BaseException as error:  # noqa: BLE001 - raised where it is waited for
             told(None, error)
         finally:
@@ -124,10 +124,10 @@ class Predictors:
             LOG.error("the model that answers when none is named cannot be used yet: %s", error)
 
     async def close(self) -> None:
-        """End the processes; what runs is finished first."""
-        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+        """End the processes, and what they do."""
         for supervisor in self._all:
             supervisor.close()
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
 
 
 def _tell(done: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from plant_classification.errors import PlantClassificationError
-from plant_classification.models.files import read_plain_file, replacing
+from plant_classification.files import read_plain_file, replacing
 
 LOG = logging.getLogger(__name__)
 FOLDER = ".asked"
@@ -24,8 +24,8 @@ MOST_ENDED = 100
 """Of the trainings that have ended so many are listed."""
 
 STOPPED = (
-    "The server was stopped while it trained. What is done is kept: go on with "
-    "plant-classification train --resume."
+    "The server was stopped while it trained. What is done is kept; whoever runs the server can go "
+    "on with it: plant-classification train DATA --name NAME --resume, and the same options."
 )
 
 

@@ -11,11 +11,8 @@ import aiohttp
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from plant_classification.errors import (
-    ArgumentError,
-    TooManyBytesError,
-    UnsupportedFormatError,
-)
+from plant_classification.errors import ArgumentError, UnsupportedFormatError
+from plant_classification.photos.sources import check_size, check_total
 from plant_classification.settings import Settings
 
 PHOTOS = "images"
@@ -111,14 +108,14 @@ class _Bounded:
 
     def _checked(self, chunk: bytes) -> bytes:
         if self._content.total_bytes > self._most_bytes:
-            raise _too_many(self._settings)
+            check_total(self._content.total_bytes, self._settings)
         return chunk
 
 
 async def _read_parts(reader: aiohttp.MultipartReader, settings: Settings) -> Form:
     photos: list[UploadedPhoto] = []
     texts: dict[str, list[str]] = {}
-    left = settings.max_total_bytes
+    size = 0
     for _ in range(MOST_PARTS):
         part = await reader.next()
         if part is None:
@@ -134,27 +131,21 @@ async def _read_parts(reader: aiohttp.MultipartReader, settings: Settings) -> Fo
                 raise ArgumentError(
                     f"{PHOTOS} may have {settings.max_photos} photos; more came.", field=PHOTOS
                 )
-            photos.append(await _read_photo(part, len(photos), left, settings))
-            left -= len(photos[-1].content)
+            photos.append(await _read_photo(part, len(photos), size, settings))
+            size += len(photos[-1].content)
         elif part.name:
             texts.setdefault(part.name, []).append(await _read_text(part, part.name))
     raise ArgumentError(f"A form may have {MOST_PARTS} parts; more came.")
 
 
 async def _read_photo(
-    part: aiohttp.BodyPartReader, place: int, left: int, settings: Settings
+    part: aiohttp.BodyPartReader, place: int, before: int, settings: Settings
 ) -> UploadedPhoto:
     content = bytearray()
     while chunk := await part.read_chunk(CHUNK_BYTES):
         content += chunk
-        if len(content) > settings.max_photo_bytes:
-            raise TooManyBytesError(
-                f"{PHOTOS}[{place}] has more than the {settings.max_photo_bytes:,} bytes that a "
-                "photo may have; send a smaller one.",
-                field=PHOTOS,
-            )
-        if len(content) > left:
-            raise _too_many(settings)
+        check_size(len(content), f"{PHOTOS}[{place}]", settings)
+        check_total(before + len(content), settings)
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     return UploadedPhoto(bytes(content), digest)
 
@@ -164,7 +155,9 @@ async def _read_text(part: aiohttp.BodyPartReader, name: str) -> str:
     while chunk := await part.read_chunk():
         content += chunk
         if len(content) > MOST_TEXT_BYTES:
-            raise ArgumentError(f"A text may have {MOST_TEXT_BYTES} bytes; more came.", field=name)
+            raise ArgumentError(
+                f"{name} may have {MOST_TEXT_BYTES:,} bytes; more came.", field=name
+            )
     return content.decode()
 
 
@@ -174,11 +167,3 @@ def _check_encodings(*encodings: str) -> None:
             raise UnsupportedFormatError(
                 "The form must be sent as it is: not compressed, no base64."
             )
-
-
-def _too_many(settings: Settings) -> TooManyBytesError:
-    return TooManyBytesError(
-        f"All photos of a request may have {settings.max_total_bytes:,} bytes, and more came; "
-        "send fewer, or smaller ones.",
-        field=PHOTOS,
-    )

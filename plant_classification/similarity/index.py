@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.errors import ArgumentError, ModelFolderError
+from plant_classification.files import new_folder
 from plant_classification.models import ModelFolder
-from plant_classification.models.files import new_folder
 from plant_classification.models.folder import NETWORK_WEIGHTS
 from plant_classification.openvino import import_openvino
 
@@ -88,8 +88,10 @@ class PhotoIndex:
                 str(folder / VECTORS), view=True, expansion_search=WHILE_SEARCHING
             )
             root, network = Path(about["root"]), about["network"]
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise ModelFolderError(f"{folder} is no index, or is damaged: {error}") from None
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+            raise ModelFolderError(
+                f"{folder} is no index, or is damaged; make it anew: plant-classification index."
+            ) from None
         if vectors is None or not 0 < len(vectors) <= len(photos):
             raise ModelFolderError(f"{folder} is no index, or is damaged: make it anew.")
         if network != _network(model):

@@ -57,7 +57,7 @@ def label_of(name: str, family: str | None = None) -> Label:
     return Label(name, parsed.species, parsed.genus, family, parsed.author)
 
 
-def labels_of(
+def labels_from(
     names: Sequence[str], infos: Sequence[str] | None, families: Mapping[str, str]
 ) -> tuple[Label, ...]:
     """The labels that a list of names stands for, in its order; a name that stands twice gives two.
@@ -93,21 +93,22 @@ def remarks(labels: Sequence[Label]) -> list[str]:
     found = []
     if doubles:
         found.append(
-            f"Names that stand more than once ({len(doubles)}): {_listed(doubles)}; "
+            f"Names that stand more than once ({len(doubles)}): {listed(doubles)}; "
             "their probabilities are summed by rank."
         )
     if unplaced:
         found.append(
-            f"Labels without a family ({len(unplaced)} of {len(labels)}): {_listed(unplaced)}; "
+            f"Labels without a family ({len(unplaced)} of {len(labels)}): "
+            f"{listed(list(dict.fromkeys(unplaced)))}; "
             "a table of their genera, which the setting 'families' names, gives them one."
         )
     return found
 
 
-def _listed(names: Iterable[str]) -> str:
-    names = list(dict.fromkeys(names))
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+def listed(names: Sequence[str], most: int = MOST_NAMED) -> str:
+    """The first names, and how many there are more."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def read_labels(text: str, source: str) -> tuple[Label, ...]:

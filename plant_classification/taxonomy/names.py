@@ -53,11 +53,6 @@ class Name:
         named = (word for word in parents if word[0].isupper() and not word.endswith("."))
         return tuple(dict.fromkeys((self.genus, *named)))
 
-    @property
-    def rank(self) -> str:
-        """``"species"`` (subspecies and hybrids are counted there) or ``"genus"``."""
-        return "species" if self.species else "genus"
-
 
 def parse_name(text: str) -> Name:
     """Parse a scientific name, with or without author.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from plant_classification.data import photo_memory
 from plant_classification.errors import ArgumentError, TrainingError
+from plant_classification.processes import python
 from plant_classification.training import checkpoints
 from plant_classification.training.cluster import read_cluster
 from plant_classification.training.config import AUTO, TrainingConfig, load_training_config
@@ -67,12 +67,11 @@ def batch_size(
         "free": free,
     }
     trial = subprocess.run(
-        [sys.executable, "-m", __name__],
+        python("from plant_classification.training.batch_size import main; main()"),
         input=json.dumps(job),
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     if trial.returncode:
         raise TrainingError(
@@ -85,6 +84,11 @@ def batch_size(
 def power_of_two(most: float) -> int:
     """The largest power of two that is not more, and at least one."""
     return int(2 ** max(0, math.floor(math.log2(max(most, 1)))))
+
+
+def main() -> None:
+    """Find the batch for what standard input says."""
+    print(_try(json.load(sys.stdin)))
 
 
 def _last_line(text: str) -> str:
@@ -140,7 +144,3 @@ def _peak() -> int:
     with Path("/proc/self/status").open() as file:
         lines = dict(line.split(":", 1) for line in file)
     return int(lines["VmHWM"].split()[0]) * 1024
-
-
-if __name__ == "__main__":
-    print(_try(json.load(sys.stdin)))

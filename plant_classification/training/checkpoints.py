@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from plant_classification.errors import ArgumentError, DivergedError, TrainingError
-from plant_classification.models.files import PARTIAL, fsync, new_folder, remove
+from plant_classification.files import PARTIAL, fsync, new_folder, remove
 from plant_classification.training.progress import EpochFigures
 
 FORMAT = 1

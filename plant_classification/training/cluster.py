@@ -42,9 +42,9 @@ def read_cluster() -> Cluster:
         for address in addresses:
             host_and_port(address)
         return Cluster(addresses, tasks.index((task["type"], task["index"])))
-    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ArgumentError(
-            f"{VARIABLE} cannot be used ({fault!r}); it must be of the form "
+            f"{VARIABLE} cannot be used; it must be of the form "
             '{"cluster": {"worker": ["host:port", "host:port"]}, '
             '"task": {"type": "worker", "index": 0}}.',
             field=VARIABLE,

@@ -15,9 +15,8 @@ import yaml
 
 from plant_classification.data.augmentation import Augmentation
 from plant_classification.errors import ArgumentError, ModelFolderError
-from plant_classification.models import STARTER
 from plant_classification.models.folder import check_name
-from plant_classification.settings import CONFIG_VARIABLE, TRAINING, Settings, read_yaml
+from plant_classification.settings import CONFIG_VARIABLE, TRAINING, read_yaml
 
 WITHOUT_PURPOSE = {
     "ckpt_freq": "a checkpoint is kept at each epoch",
@@ -29,8 +28,6 @@ WITHOUT_PURPOSE = {
 """Options of the old service that are accepted and change nothing, and why."""
 
 AUTO = "auto"
-RESERVED = (STARTER, "imagenet", "none")
-"""Words of the option ``init``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,21 +223,6 @@ def from_text(text: str) -> Any:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
         return text
-
-
-def check_free(name: str, settings: Settings) -> None:
-    """Judge the name of a model to be before anything is written.
-
-    Raises:
-        ArgumentError: A model of that name is there already, or the word means something else.
-    """
-    if name in RESERVED:
-        raise ArgumentError(
-            f"A model cannot be called {name!r}, which means something else; give another name.",
-            field="name",
-        )
-    if (settings.models_dir / name).exists():
-        raise ArgumentError(f"There is a model {name!r} already; give another name.", field="name")
 
 
 def _has_training(path: Path) -> bool:

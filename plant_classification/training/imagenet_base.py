@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from plant_classification.errors import ModelFolderError
+from plant_classification.files import locked, remove
 from plant_classification.models import ModelFolder, read_model_folder, write_model_folder
-from plant_classification.models.files import locked, remove
 from plant_classification.models.folder import KERAS_WEIGHTS, NETWORK, NETWORK_WEIGHTS
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label

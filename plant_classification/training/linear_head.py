@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.data.splitting import folds
-from plant_classification.inference.engine import processors
 from plant_classification.inference.head import Head
+from plant_classification.processes import processors
 from plant_classification.training.whitening import Spread
 from plant_classification.trust.calibration import fit_temperature, probabilities
 

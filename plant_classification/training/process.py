@@ -26,17 +26,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from plant_classification.errors import PlantClassificationError, TrainingError
+from plant_classification.files import PARTIAL, locked, remove
 from plant_classification.models import ModelFolder, read_model_folder
-from plant_classification.models.files import PARTIAL, locked, remove
+from plant_classification.processes import python
 from plant_classification.settings import Settings, load_settings
 from plant_classification.training.config import TrainingConfig, load_training_config
+from plant_classification.training.progress import FAULT
 from plant_classification.training.work_folder import checkpoints_in, discard
 
 PR_SET_PDEATHSIG = 1
 LESS = "A smaller batch_size or image_size takes less; in fast mode fewer views do."
-FAULT = (
-    "The training failed by a fault of the program; whoever runs it finds the reason in its log."
-)
 
 
 def train_in_process(
@@ -58,17 +57,13 @@ def train_in_process(
     Raises:
         TrainingError: The training failed, or its process died; the message says why.
     """
-    command = (
-        f"import sys; sys.path[:] = {sys.path!r}; "
-        "from plant_classification.training import process; process.guard()"
-    )
     job = {
         "config": config.to_dict(),
         "data": str(data),
         "settings": dataclasses.asdict(settings),
     }
     with subprocess.Popen(
-        [sys.executable, "-c", command],
+        python("from plant_classification.training import process; process.guard()"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -102,7 +97,7 @@ def guard() -> None:
     settings = load_settings(**job["settings"])
     work = settings.trainings_dir / job["config"]["name"]
     if checkpoints_in(work):  # of another training, so that it must not be removed
-        _say({"error": f"There is an unfinished training {work.name!r}; choose another name."})
+        _say({"error": f"There is an unfinished training {work.name!r}; give another name."})
         return
     outcome = os.memfd_create("outcome")
     trainer = os.fork()
@@ -150,7 +145,7 @@ def _outcome(trainer: int, outcome: int) -> Mapping[str, Any]:
     if not said:
         code = os.waitstatus_to_exitcode(status)
         how = f"status {code}" if code >= 0 else signal.Signals(-code).name
-        sentence = f"The training process died ({how}); it was killed, maybe for its memory. {LESS}"
+        sentence = f"The training process died ({how}), perhaps for lack of memory. {LESS}"
         return {"error": sentence}
     result: Mapping[str, Any] = json.loads(said)
     return result

@@ -5,6 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+FAULT = (
+    "The training failed by a fault of the program; whoever runs it finds the reason in its log."
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class EpochFigures:

@@ -14,7 +14,7 @@ import numpy as np
 from plant_classification.data import TEST, TRAIN, VALIDATION, Dataset, Records
 from plant_classification.evaluation.metrics import Figures, Predictions, figures_of, judge
 from plant_classification.evaluation.training_report import TrainingReport, write_report
-from plant_classification.inference.batch import look, look_at_views
+from plant_classification.inference.batch import look, look_at_views, were_read
 from plant_classification.inference.engine import Engine
 from plant_classification.models import ModelFolder, write_model_folder
 from plant_classification.models.folder import (
@@ -200,22 +200,20 @@ def _statistics(
     most = max(LEAST_DESCRIBED, PHOTOS_DESCRIBED // len(trained.labels))
     chosen = records.take(np.sort(order[place < most]))
     features = np.zeros((len(chosen), engine.feature_count), np.float32)
-    rule = trained.preprocessing
 
     def take(index: int, _view: int, _logits: np.ndarray, mean: np.ndarray) -> None:
         features[index] = mean
 
     faults = look_at_views(
         engine,
-        rule,
+        trained.preprocessing,
         chosen,
         settings,
-        lambda _index, pixels: rule.apply(pixels),
+        None,
         take,
         _teller(TRAIN, observe),
     )
-    seen = np.ones(len(chosen), np.bool_)
-    seen[[index for index, _ in faults]] = False
+    seen = were_read(len(chosen), faults)
     return FeatureStatistics.of(features[seen], chosen.labels[seen], len(trained.labels))
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from plant_classification.data import Dataset
 from plant_classification.data.reading import read_dataset
 from plant_classification.errors import ArgumentError, TrainingError
-from plant_classification.models import ModelFolder
-from plant_classification.models.files import remove
+from plant_classification.files import remove
+from plant_classification.models import ModelFolder, check_new
 from plant_classification.settings import Settings
 from plant_classification.training import checkpoints
-from plant_classification.training.config import TrainingConfig, check_free
+from plant_classification.training.config import TrainingConfig
 from plant_classification.training.extension import read_known
 from plant_classification.training.progress import Observer, Progress
 from plant_classification.training.publishing import TrainedNetwork, publish
@@ -50,7 +50,7 @@ def named(config: TrainingConfig) -> TrainingConfig:
 
 
 def outline(config: TrainingConfig, data: Path, settings: Settings) -> Outline:
-    """Read and check all that a training needs; nothing is written.
+    """Read and check all that a training needs; of the training nothing is written.
 
     Args:
         config: The options, with a name.
@@ -61,7 +61,7 @@ def outline(config: TrainingConfig, data: Path, settings: Settings) -> Outline:
         DatasetError: The data set cannot be used.
         ArgumentError: An option cannot be used, or a model of that name is there already.
     """
-    check_free(str(config.name), settings)
+    check_new(str(config.name), settings.models_dir)
     _check_installed(config)
     start = find_start(config, settings)
     if config.extend is not None and start.model is not None:

@@ -6,15 +6,14 @@ import dataclasses
 from pathlib import Path
 
 from plant_classification.errors import ArgumentError, PlantClassificationError
-from plant_classification.models import ModelFolder, model_at, ready
-from plant_classification.models.files import sha256
+from plant_classification.files import sha256
+from plant_classification.models import IMAGENET, NOTHING, ModelFolder, model_at, ready
 from plant_classification.models.folder import KERAS_WEIGHTS
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.settings import Settings
 from plant_classification.training.config import TrainingConfig
 
 FAST = "fast"
-IMAGENET, NOTHING = "imagenet", "none"
 DEFAULT_NETWORKS = {"normal": "xception", FAST: "efficientnet_lite0"}
 WEIGHT_SUFFIXES = (".h5", ".pth")
 
@@ -78,7 +77,7 @@ def _start(config: TrainingConfig, settings: Settings) -> Start:
         )
     is_file = init.endswith(WEIGHT_SUFFIXES)
     if is_file and not Path(init).is_file():
-        raise ArgumentError(f"init names the file {init}, which is not there.", field="init")
+        raise ArgumentError(f"init: {init} does not exist.", field="init")
     if is_file or init in (IMAGENET, NOTHING):
         name = (config.modelname or DEFAULT_NETWORKS[config.mode]).lower()
         file = Path(init) if is_file else None

@@ -27,7 +27,7 @@ def judge(
 
     Returns:
         ``val_loss``, ``val_top_1``, ``val_top_5`` and ``val_macro_top_1`` of ``EpochFigures``, over
-        the photos of all workers; all None if there are no photos.
+        the photos of all workers; nothing if there are no photos.
     """
     sums = np.zeros((labels, 4))  # photos, losses, first places, places among the first five
     with training.averaged():

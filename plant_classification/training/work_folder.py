@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from plant_classification.errors import ArgumentError, TrainingError
-from plant_classification.models.files import locked, remove
+from plant_classification.files import PARTIAL, locked, remove
 from plant_classification.training import checkpoints
 
+PROGRESS, EVENTS = "progress.json", "tensorboard"
 PASSING = (
-    "progress.json*",
-    "tensorboard",
+    f"{PROGRESS}*",
+    EVENTS,
     "tmp*",
     "*.weights.h5",
-    f"{checkpoints.PREFIX}*.partial",
+    f"{checkpoints.PREFIX}*{PARTIAL}",
 )
 """What a training writes into its folder beside its checkpoints."""
 
@@ -37,7 +38,7 @@ def claimed(work: Path) -> Iterator[None]:
             stack.enter_context(locked(work, wait=False))
         except BlockingIOError:
             raise ArgumentError(
-                f"A training of the name {work.name!r} is running; choose another name.",
+                f"A training of the name {work.name!r} is running; give another name.",
                 field="name",
             ) from None
         except OSError as error:
@@ -48,7 +49,7 @@ def claimed(work: Path) -> Iterator[None]:
         foreign = sorted(set(work.iterdir()) - {*_passing(work), *checkpoints_in(work)})
         if foreign:
             raise ArgumentError(
-                f"{foreign[0]} was written by no training; choose another name, or another folder "
+                f"{foreign[0]} was written by no training; give another name, or another folder "
                 "in the setting trainings_dir.",
                 field="name",
             )

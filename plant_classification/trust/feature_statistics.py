@@ -20,6 +20,8 @@ BLOCK = 1024
 LEAST_VARIANCE = 1e-12
 MOST_FEATURE = 1e6
 ARRAYS = ("means", "counts", "variances", "correlations")
+NOT_FITTING = "cannot be used: its arrays do not fit each other."
+NOT_SOUND = "cannot be used: its arrays hold numbers that statistics cannot have."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,11 +134,11 @@ def load_means(path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """
     means, counts = _read(path, ("means", "counts"))
     if means.ndim != 2 or counts.shape != means.shape[:1] or counts.dtype.kind != "i":
-        raise ValueError(f"{path} cannot be used: its arrays do not fit each other.")
+        raise ValueError(f"{path} {NOT_FITTING}")
     with np.errstate(over="ignore"):
         found = means.astype(np.float32)
     if means.dtype.kind != "f" or not (np.abs(found) < MOST_FEATURE).all() or not counts.any():
-        raise ValueError(f"{path} cannot be used: its arrays hold what statistics cannot be.")
+        raise ValueError(f"{path} {NOT_SOUND}")
     return found, counts.astype(np.int64)
 
 
@@ -181,7 +183,7 @@ def _check(
     )
     floats = (means, variances, correlations)
     if not fits or counts.dtype.kind != "i" or any(array.dtype.kind != "f" for array in floats):
-        raise ValueError(f"{path} cannot be used: its arrays do not fit each other.")
+        raise ValueError(f"{path} {NOT_FITTING}")
     sound = all(np.isfinite(array).all() for array in floats) and (counts >= 0).all()
     if not sound or (variances <= 0).any() or (np.abs(correlations) > 1.01).any():
-        raise ValueError(f"{path} cannot be used: its arrays hold what statistics cannot be.")
+        raise ValueError(f"{path} {NOT_SOUND}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,19 @@ class Service:
             for child in [*workers, *(child for worker in workers for child in children(worker))]
             if b"plant_classification.inference" in Path(f"/proc/{child}/cmdline").read_bytes()
         ]
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let no inference process do anything meanwhile; one that replaces another works."""
+        stopped = self.inference_processes()
+        for child in stopped:
+            os.kill(child, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for child in stopped:
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGCONT)
 
 
 def environment(folder: Path, **settings: object) -> dict[str, str]:

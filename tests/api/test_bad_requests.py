@@ -108,7 +108,7 @@ def test_a_path_is_no_model(service: Service, name: str) -> None:
 
 def test_an_unknown_checkpoint(service: Service) -> None:
     message = refused(service.post(PHOTO, ckpt_name="final_model.h5"), 422, "ckpt_name")
-    assert "there is: network.xml" in message
+    assert "there are: network.xml" in message
 
 
 def test_model_and_timestamp_that_differ(service: Service) -> None:

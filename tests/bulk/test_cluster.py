@@ -133,7 +133,7 @@ def test_a_cluster_that_does_nothing_is_given_up(
 ) -> None:
     monkeypatch.setattr(cluster, "PATIENCE", 0.01)
     model = read_model_folder(settings.models_dir / "tiny")
-    with pytest.raises(UnavailableError, match="has done no part for 0 seconds"):
+    with pytest.raises(UnavailableError, match="has finished nothing for 0 seconds"):
         run(job(garden, tmp_path / "t.jsonl", nodes.address), model, settings)
 
 

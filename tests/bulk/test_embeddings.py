@@ -42,7 +42,9 @@ def test_each_photo_has_the_features_that_the_classifier_gives_or_an_error(
         np.testing.assert_allclose(row["features"], classifier.embed(pixels[None])[0], atol=1e-3)
 
 
-@pytest.mark.parametrize(("out", "said"), [("t.csv", "written as .parquet"), ("t.txt", "must end")])
+@pytest.mark.parametrize(
+    ("out", "said"), [("t.csv", "must end in .parquet"), ("t.txt", "must end")]
+)
 def test_another_format_is_refused(
     tmp_path: Path, settings: Settings, out: str, said: str, flower: Path
 ) -> None:

@@ -173,5 +173,5 @@ def test_an_archive_names_no_files(tmp_path: Path) -> None:
 
 def test_a_zip_that_is_no_archive(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"PK")
-    with pytest.raises(DatasetError, match=r"a\.zip is no Darwin Core archive, or damaged"):
+    with pytest.raises(DatasetError, match=r"a\.zip is no Darwin Core archive, or is damaged"):
         names(tmp_path / "a.zip")

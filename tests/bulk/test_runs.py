@@ -30,8 +30,8 @@ from plant_classification.bulk.observations import Grouping
 from plant_classification.bulk.rows import COLUMNS
 from plant_classification.bulk.run import Done, Job, run
 from plant_classification.errors import ArgumentError
+from plant_classification.files import locked
 from plant_classification.models import ModelFolder, read_model_folder
-from plant_classification.models.files import locked
 from plant_classification.question import Question
 from plant_classification.settings import Settings, load_settings
 

@@ -65,7 +65,7 @@ def test_a_column_that_is_not_there(
     [
         ("path,p\nx,1\ny\n", "line 3: the line has not as many fields as the first line: 1, not 2"),
         ("path,p\nx,\n", "line 2: p is empty"),
-        ("path,p,organ\nx,1,root\n", "line 2: 'root' is no organ"),
+        ("path,p,organ\nx,1,root\n", "line 2: organ must be among"),
         (b"path,p\nx,1\n\xff,1\n", "line 3: not UTF-8"),
         ('path,p\n"x,1\n', "line 2: unexpected end of data"),
     ],

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plant_classification import Classifier
+from plant_classification.data import photo_memory
 from plant_classification.data.augmentation import Augmentation
 from plant_classification.data.changed_photo import changed_photo
 from plant_classification.data.photo_memory import PhotoMemory, free_memory
@@ -408,6 +409,19 @@ def test_a_cache_that_memory_cannot_hold_is_refused(records: Records, settings: 
     assert e.value.field == "cache"
 
 
+def test_a_container_has_what_is_left_of_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photo_memory, "CONTAINER", tmp_path)
+    without = free_memory()
+    files = {"max": "5000\n", "current": "3000\n", "stat": "anon 10\ninactive_file 500\nfile 1\n"}
+    for name, text in files.items():
+        (tmp_path / f"memory.{name}").write_text(text)
+    assert free_memory() == 5000 - 3000 + 500
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_memory() == pytest.approx(without, rel=0.5)
+
+
 def test_a_cache_keeps_no_more_than_it_said(tmp_path: Path, settings: Settings) -> None:
     for n in range(4):
         (tmp_path / f"{n}.png").write_bytes(encode(ramp(300, 64), "PNG"))
@@ -442,7 +456,7 @@ def test_validation_sees_what_the_classifier_sees(
         classifier.identify(tmp_path / path)
     records = Records(tmp_path, paths, np.array([4, 2, 7], np.int32))
     rule = classifier.folder.preprocessing
-    ((pixels, labels),) = validation_pixels(records, rule, settings)
+    ((pixels, labels),) = validation_pixels(records, rule, settings, 4)
     np.testing.assert_array_equal(pixels, np.concatenate(seen))
     np.testing.assert_array_equal(labels, [4, 2, 7])
 
@@ -450,26 +464,20 @@ def test_validation_sees_what_the_classifier_sees(
 def test_validation_keeps_the_order_and_leaves_out_what_cannot_be_read(
     damaged: Records, settings: Settings
 ) -> None:
-    told: list[str] = []
-    parts = list(
-        validation_pixels(
-            *(damaged, Preprocessing(SIZE), settings, 4), lambda path, _: told.append(path.name)
-        )
-    )
+    parts = list(validation_pixels(damaged, Preprocessing(SIZE), settings, 4))
     assert [len(labels) for _, labels in parts] == [4, 2]
     labels = np.concatenate([labels for _, labels in parts])
     pixels = np.concatenate([pixels for pixels, _ in parts])
     assert pixels.shape == (6, SIZE, SIZE, 3)
     np.testing.assert_array_equal(labels, [0, 1, 3, 4, 6, 7])
     np.testing.assert_allclose(pixels[..., 0].mean((1, 2)), 20 * labels, atol=3)
-    assert sorted(told) == ["2.jpg", "5.jpg", "8.jpg", "9.jpg"]
 
 
 def test_where_nothing_can_be_read_there_is_nothing_to_validate_with(
     damaged: Records, settings: Settings
 ) -> None:
-    assert not list(validation_pixels(damaged.take([2, 8]), Preprocessing(SIZE), settings))
-    assert not list(validation_pixels(damaged.take([]), Preprocessing(SIZE), settings))
+    assert not list(validation_pixels(damaged.take([2, 8]), Preprocessing(SIZE), settings, 4))
+    assert not list(validation_pixels(damaged.take([]), Preprocessing(SIZE), settings, 4))
 
 
 def test_validation_may_be_left_early(records: Records, settings: Settings) -> None:

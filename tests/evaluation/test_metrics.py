@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 
 from plant_classification.errors import ArgumentError
-from plant_classification.evaluation.intervals import share_interval
 from plant_classification.evaluation.metrics import (
     Predictions,
     confusions,
@@ -18,6 +17,7 @@ from plant_classification.evaluation.metrics import (
     judge,
     label_figures,
 )
+from plant_classification.evaluation.wilson import share_interval
 from plant_classification.taxonomy import label_of
 from plant_classification.trust import probabilities
 

@@ -96,7 +96,7 @@ def test_charts_are_well_formed_and_take_their_colours_from_the_page() -> None:
         charts.line_chart({"a": [1.0, None, 3.0], "b": [0.1, float("nan"), 2.0]}, log=True),
         charts.line_chart({"a": [0.5]}, x_label="epoch", share=True),
         charts.line_chart({"a": [0.1, 0.9]}, x=[10, 1000]),
-        charts.histogram(random.random(50), bins=[0, 0.5, 1], share=True, log=True),
+        charts.histogram(random.random(50), bins=[0, 0.5, 1], share=True),
         charts.reliability_diagram(*(np.array([0.2, 0.8]) + shift for shift in (0, 0, -0.1, 0.1))),
     ]
     for svg in drawn:

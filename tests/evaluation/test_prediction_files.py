@@ -128,7 +128,7 @@ def test_a_synonym_counts_as_the_accepted_name(tmp_path: Path, species: Path) ->
 @pytest.mark.parametrize(
     ("changed", "fault"),
     [
-        ({"true_lab": [0, 3]}, "names 3 photos, and the truth of 2"),
+        ({"true_lab": [0, 3]}, "has labels for 3 photos, and true_lab for 2"),
         ({"true_lab": [0, 3, 9]}, r"photo 3: a label that .* does not have: its 5 lines"),
         ({"true_lab": [0, 3, 1.5]}, "names or whole numbers"),
         ({"pred_lab": [[0], [1, 2], [3]]}, "as many labels and probabilities as the first"),

@@ -54,8 +54,8 @@ def data(pictures: list[Path], model: ModelFolder, settings: Settings, tmp_path:
     return tmp_path / "data"
 
 
-def run(settings: Settings, data: Path, model: str = "tiny") -> Result:
-    words = ["models", "quantize", model, "--data", str(data)]
+def run(settings: Settings, data: Path, model: str = "tiny", *options: str) -> Result:
+    words = ["models", "quantize", model, "--data", str(data), *options]
     return CliRunner().invoke(cli, [*words, "--models-dir", str(settings.models_dir)])
 
 
@@ -95,7 +95,10 @@ def test_what_is_in_eight_bits_or_taken_is_refused(
     data: Path, model: ModelFolder, settings: Settings
 ) -> None:
     assert run(settings, data).exit_code == 0
-    assert "is there already" in str(run(settings, data).exception)
+    assert "There is a model 'tiny-int8' already" in str(run(settings, data).exception)
+    assert "cannot be called 'starter'" in str(
+        run(settings, data, "tiny", "--name", "starter").exception
+    )
     again = run(settings, data, "tiny-int8")
     assert "tiny-int8 is in eight bits already" in str(again.exception), again.output
 

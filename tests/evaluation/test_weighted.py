@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from plant_classification.evaluation import weighted
 from plant_classification.evaluation.bootstrap import intervals
-from plant_classification.evaluation.intervals import share_interval
 from plant_classification.evaluation.weighted import Weighted
+from plant_classification.evaluation.wilson import share_interval
 
 PHOTOS = 400
 RANDOM = np.random.default_rng(3)

@@ -19,7 +19,7 @@ from drawn_photos import difference, encode, ramp
 
 from plant_classification import photos
 from plant_classification.errors import ArgumentError, PhotoError, TooManyBytesError, UrlError
-from plant_classification.photos import Upload, Url
+from plant_classification.photos import Fetched, Upload, Url
 from plant_classification.settings import Settings
 
 PNG = encode(ramp(), "PNG")
@@ -213,6 +213,21 @@ def test_an_address_is_read_and_named_without_its_query(server: str, settings: S
         photo = photos.read(source, named)
         assert photo.name.lower() == f"http://{server}/rose.html"
         assert difference(photo.pixels, ramp()) == 0
+
+
+def test_what_lies_at_an_address_can_be_fetched_first(server: str, settings: Settings) -> None:
+    named = dataclasses.replace(settings, url_private_hosts=(server,))
+    url = Url(f"http://{server}/rose.html?key=secret#part")
+    fetched = photos.fetch_first(url, named)
+    assert fetched == Fetched(PNG, f"http://{server}/rose.html")
+    assert photos.read(fetched, settings).name == photos.read(url, named).name
+    with pytest.raises(UrlError, match="refused"):
+        photos.fetch_first(url, settings)
+
+
+def test_what_is_at_hand_is_not_fetched_first(path: Path, settings: Settings) -> None:
+    for source in (path, PNG, Upload(path, "x"), Url(f"data:,{quote(PNG)}"), path / "nowhere"):
+        assert photos.fetch_first(source, settings) is source
 
 
 def test_reading_a_file_imports_neither_requests_nor_pillow_heif() -> None:

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from api.service import MODULE, SERVE, Service, environment, serving_all
 from api.test_bad_requests import refused
 from drawn_plants import draw_plants
 from processes import alive, all_gone, children, wait_until
+
+from plant_classification.server.around import MOST_HELD
 
 pytestmark = pytest.mark.xdist_group("hostile")
 
@@ -161,6 +164,20 @@ def test_a_body_that_does_not_come_is_given_up(service: Service) -> None:
         assert opened.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
+def test_all_bodies_together_have_a_bound(service: Service) -> None:
+    head = (
+        f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 51000000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+    )
+    with contextlib.ExitStack() as stack:
+        for _ in range(MOST_HELD // 51_000_000):
+            stack.enter_context(connected(service)).sendall(head.encode())
+        wait_until(lambda: service.post(bytes(3_000_000)).status_code == 503, "it is full", 7)
+        assert "at once" in refused(service.post(bytes(3_000_000)), 503)
+        assert service.get("/healthz").ok
+    wait_until(lambda: service.post(bytes(3_000_000)).status_code == 415, "there is room again")
+
+
 def test_what_was_sent_is_not_in_the_log_where_it_cannot_be_read(service: Service) -> None:
     for line in ("GET /?api-key=SECRET HTTP/9.9", "GET /?api-key=SECRET&x=\x01 HTTP/1.1"):
         with connected(service) as opened:
@@ -225,11 +242,15 @@ def test_a_training_whose_process_is_killed_is_told_and_the_next_one_runs(
 
 
 def test_so_many_trainings_wait_and_each_can_be_cancelled(service: Service) -> None:
-    names = [trained(service, f"waits{place}").json()["uuid"] for place in range(8)]
-    response = trained(service, "one-more")
-    assert "8 trainings" in refused(response, 503)
-    assert int(response.headers["Retry-After"]) > 0
-    for name in reversed(names):
+    with ThreadPoolExecutor(12) as pool:
+        told = [*pool.map(lambda place: trained(service, f"waits{place}"), range(12))]
+    begun = [response.json()["uuid"] for response in told if response.ok]
+    assert len(begun) == 8
+    for response in told:
+        if not response.ok:
+            assert "8 trainings" in refused(response, 503)
+            assert int(response.headers["Retry-After"]) > 0
+    for name in begun:
         response = requests.delete(f"{service.root}{TRAIN}{name}", timeout=60)
         assert response.json()["status"] == "cancelled"
     wait_until(lambda: trainers(service) == [], "no training runs")

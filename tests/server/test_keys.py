@@ -47,9 +47,9 @@ def test_a_second_key_of_one_name_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_holds_something_else_is_refused_and_kept(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("\nsecret\n")
-    with pytest.raises(ArgumentError, match=r"Line 2 of .*keys is no key"):
+    with pytest.raises(ArgumentError, match=r"keys, line 2: this is no key"):
         read_keys(file)
-    with pytest.raises(ArgumentError, match="Line 2"):
+    with pytest.raises(ArgumentError, match="line 2"):
         add_key(file, "park")
     assert file.read_text() == "\nsecret\n"
     with pytest.raises(ArgumentError, match="cannot be read"):
@@ -74,4 +74,4 @@ def test_beyond_loopback_keys_are_asked_for_or_the_word_public(host: str) -> Non
 def test_keys_and_public_contradict_each_other(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["serve", "--public", "--api-keys", str(tmp_path / "keys")])
     assert result.exit_code == 2
-    assert "leave --api-keys out" in result.stderr
+    assert "leave out --api-keys or --public" in result.stderr

@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from processes import all_gone, wait_until
 from plant_classification import Answer
 from plant_classification.cli import cli
 from plant_classification.models.choosing import STARTER_FOLDER
+from plant_classification.server.addresses import AT_ONCE
 
 pytestmark = pytest.mark.xdist_group("serve")
 
@@ -79,6 +80,13 @@ def test_every_answer_has_safe_headers_and_an_id_that_the_log_has(service: Servi
         assert "Access-Control-Allow-Origin" not in response.headers
 
 
+def test_a_refusal_has_the_id_that_the_log_has(service: Service, flower: Path) -> None:
+    response = service.post(flower, top_k=0)
+    name = response.json()["request_id"]
+    assert response.headers["X-Request-ID"] == name
+    assert f'"request": "{name}"' in service.log()
+
+
 def test_what_is_not_there_is_told_in_the_form_of_all_errors(service: Service) -> None:
     refused(service.get("/nowhere"), 404)
     refused(requests.delete(service.address, timeout=60), 405)
@@ -101,69 +109,123 @@ def test_metrics_count_by_route(service: Service, flower: Path) -> None:
 
 
 def test_a_killed_process_costs_its_request_alone_and_is_replaced_warm(
-    service: Service, site: Web, flower: Path
+    service: Service, flower: Path
 ) -> None:
-    refused_when_killed(service, site)
+    refused_when_killed(service, flower)
     with ThreadPoolExecutor(2 * PROCESSES) as pool:
         for response in pool.map(service.post, [flower] * 4 * PROCESSES):
             assert response.status_code == 200
     assert len(service.inference_processes()) == PROCESSES
 
 
-def test_photos_are_read_side_by_side(service: Service, site: Web, flower: Path) -> None:
-    site.asked.clear()
-    with ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(service.post, urls=f"{site.root}/silent")
-        assert site.asked.wait(60)
+def test_photos_are_read_side_by_side(service: Service, flower: Path) -> None:
+    held = service.inference_processes()[0]
+    os.kill(held, signal.SIGSTOP)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = (pool.submit(service.post, flower) for _ in range(2))
+        wait([first, second], 60, return_when=FIRST_COMPLETED)
         assert service.post(flower).status_code == 200
-        assert not pending.done()
-        for child in service.inference_processes():
-            os.kill(child, signal.SIGKILL)
-        pending.result(60)
-    wait_until(lambda: service.get("/readyz").ok, "it is ready again")
+        assert first.done() != second.done()
+        os.kill(held, signal.SIGCONT)
+        assert {first.result(60).status_code, second.result(60).status_code} == {200}
+
+
+def test_a_photo_by_address_gets_the_same_answer(service: Service, site: Web, flower: Path) -> None:
+    sent = service.post(flower).json()
+    fetched = service.post(urls=f"{site.root}/photo?size=large").json()
+    assert fetched["probabilities"] == sent["probabilities"]
+    assert fetched["photos"] == [{**sent["photos"][0], "name": f"{site.root}/photo"}]
+
+
+def test_addresses_that_fail_are_told_and_too_many_are_not_asked(
+    service: Service, site: Web
+) -> None:
+    site.asked.clear()
+    pair = [f"{site.root}/photo", f"{site.root}/missing"]
+    assert "status 404" in refused(service.post(urls=pair), 502, "urls")
+    assert "6 came" in refused(service.post(urls=[f"{site.root}/silent"] * 6), 422, "urls")
+    assert not site.asked.is_set()
+
+
+def test_slow_addresses_hold_up_those_alone_who_ask_by_address(
+    tmp_path: Path, site: Web, flower: Path
+) -> None:
+    options = ("--processes", "1", "--most-waiting", "0")
+    limits = {"url_private_hosts": site.host, "url_seconds": 8}
+    slow = {"urls": f"{site.root}/silent"}
+    with serving_all(tmp_path, *options, **limits) as service:
+        clients = [waiting_client(service, params=slow) for _ in range(AT_ONCE)]
+        wait_until(lambda: is_full(service, params=slow), "all are waiting")
+        assert service.post(flower).status_code == 200
+        for client in clients[::2]:
+            client.close()
+        for client in clients[1::2]:
+            assert b"504" in client.recv(1000)
+            client.close()
+        photo = f"{site.root}/photo"
+        wait_until(lambda: service.post(urls=photo).status_code == 200, "their places are free")
+
+
+def test_what_is_fetched_for_a_request_has_a_bound(tmp_path: Path, site: Web) -> None:
+    limits = {"url_private_hosts": site.host, "max_total_bytes": 200_000}
+    with serving_all(tmp_path, "--processes", "1", **limits) as service:
+        photo = f"{site.root}/photo"
+        assert service.post(urls=photo).status_code == 200
+        refused(service.post(urls=[photo, photo]), 413, "urls")
+        by_plantnet = {"images": [photo, photo]}
+        response = requests.get(f"{service.root}/v2/identify/all", by_plantnet, timeout=60)
+        assert response.status_code == 413
 
 
 def test_too_many_waiting_are_refused_and_who_leaves_makes_room(
-    tmp_path: Path, site: Web, flower: Path
+    tmp_path: Path, flower: Path
 ) -> None:
-    limits = {"url_seconds": 600, "deadline_seconds": 12}
     options = ("--processes", "1", "--most-waiting", "1")
     with (
-        serving_all(tmp_path, *options, url_private_hosts=site.host, **limits) as service,
-        ThreadPoolExecutor(3) as pool,
+        serving_all(tmp_path, *options, deadline_seconds=12) as service,
+        service.paused(),
+        ThreadPoolExecutor(1) as pool,
     ):
-        site.asked.clear()
-        slow = pool.submit(service.post, urls=f"{site.root}/silent")
-        assert site.asked.wait(60)
-        leaving = waiting_client(service, flower)
-        wait_until(lambda: is_full(service, flower), "one waits")
+        photo = {"files": {"data": flower.read_bytes()}}
+        slow = pool.submit(service.post, flower)
+        wait_until(service.temporary_files, "it was sent")
+        leaving = waiting_client(service, **photo)
+        wait_until(lambda: is_full(service, **photo), "one waits")
         response = service.post(flower)
         assert "waiting" in refused(response, 503)
         assert int(response.headers["Retry-After"]) > 0
         leaving.close()
-        wait_until(lambda: not is_full(service, flower), "its place is free")
+        wait_until(lambda: not is_full(service, **photo), "its place is free")
         assert "12 seconds" in refused(slow.result(60), 504)
         assert service.post(flower).status_code == 200
         wait_until(lambda: service.temporary_files() == [], "no upload is left")
 
 
-def waiting_client(service: Service, photo: Path) -> socket.socket:
-    """Send a photo, and wait for nothing."""
-    request = requests.Request("POST", service.address, files={"data": photo.read_bytes()})
-    prepared = request.prepare()
-    assert isinstance(prepared.body, bytes)
+def listens(service: Service) -> bool:
+    try:
+        service.get("/healthz")
+    except requests.ConnectionError:
+        return False
+    return True
+
+
+def waiting_client(service: Service, **request: Any) -> socket.socket:
+    """Send a request, and wait for nothing."""
+    prepared = requests.Request("POST", service.address, **request).prepare()
+    body = prepared.body or b""
+    assert isinstance(body, bytes)
     host, port = service.root.removeprefix("http://").split(":")
     opened = socket.create_connection((host, int(port)))
     head = f"POST {prepared.path_url} HTTP/1.1\r\nHost: {host}\r\n" + "".join(
         f"{name}: {value}\r\n" for name, value in prepared.headers.items()
     )
-    opened.sendall(head.encode() + b"\r\n" + prepared.body)
+    opened.sendall(head.encode() + b"\r\n" + body)
     return opened
 
 
-def is_full(service: Service, photo: Path) -> bool:
+def is_full(service: Service, **request: Any) -> bool:
     try:
-        response = requests.post(service.address, files={"data": photo.read_bytes()}, timeout=0.5)
+        response = requests.post(service.address, timeout=0.5, **request)
     except requests.Timeout:
         return False
     return response.status_code == 503
@@ -183,17 +245,32 @@ def test_a_body_over_the_limit_is_refused_before_all_of_it_came(tmp_path: Path) 
             assert opened.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
-def test_sigterm_finishes_what_runs(tmp_path: Path, site: Web) -> None:
-    options = ("--processes", "1")
-    with serving_all(tmp_path, *options, url_private_hosts=site.host, url_seconds=5) as service:
+def test_sigterm_finishes_what_runs(tmp_path: Path, flower: Path) -> None:
+    with serving_all(tmp_path, "--processes", "1") as service:
         kin = service.inference_processes()
-        site.asked.clear()
         with ThreadPoolExecutor(1) as pool:
-            pending = pool.submit(service.post, urls=f"{site.root}/silent")
-            assert site.asked.wait(60)
-            os.kill(service.pid, signal.SIGTERM)
-            refused(pending.result(60), 504, "urls")
+            with service.paused():
+                pending = pool.submit(service.post, flower)
+                wait_until(service.temporary_files, "it was sent")
+                os.kill(service.pid, signal.SIGTERM)
+                wait_until(lambda: not listens(service), "it takes no more")
+            assert pending.result(60).status_code == 200
         wait_until(all_gone([service.pid, *kin]), "it has ended")
+
+
+@pytest.mark.slow
+def test_sigterm_ends_what_hangs(tmp_path: Path, flower: Path) -> None:
+    with (
+        serving_all(tmp_path, "--processes", "1", deadline_seconds=600) as service,
+        ThreadPoolExecutor(1) as pool,
+        service.paused(),
+    ):
+        kin = service.inference_processes()
+        pending = pool.submit(service.post, flower)
+        wait_until(service.temporary_files, "it was sent")
+        os.kill(service.pid, signal.SIGTERM)
+        wait_until(all_gone([service.pid, *kin]), "it has ended")
+        assert pending.exception(60)
 
 
 def test_keys_are_asked_for_and_the_page_and_health_are_not(tmp_path: Path, flower: Path) -> None:

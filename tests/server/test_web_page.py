@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,6 @@ from api.web import Web
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from click.testing import CliRunner
 from playwright.sync_api import Browser, FilePayload, Page, Request, expect, sync_playwright
-from processes import wait_until
 from server.conftest import LISTED, SPECIES_LIST
 
 from plant_classification import Answer
@@ -487,9 +484,7 @@ def test_a_server_that_is_not_there(page: Page, flower: Path) -> None:
     alerted(page, "does not answer")
 
 
-def test_a_running_question_is_asked_once_and_can_be_cancelled(
-    page: Page, service: Service, site: Web
-) -> None:
+def test_a_running_question_is_asked_once_and_can_be_cancelled(page: Page, site: Web) -> None:
     asked: list[Request] = []
     page.on("request", lambda one: asked.append(one) if "predict" in one.url else None)
     site.asked.clear()
@@ -504,9 +499,6 @@ def test_a_running_question_is_asked_once_and_can_be_cancelled(
     expect(page.locator("#status")).to_contain_text("Cancelled")
     expect(page.locator("#submit")).to_be_focused()
     expect(page.locator("#submit")).not_to_have_attribute("aria-disabled", "true")
-    for child in service.inference_processes():  # else the next test waits for the photo too
-        os.kill(child, signal.SIGKILL)
-    wait_until(lambda: service.get("/readyz").ok, "it is ready again")
 
 
 # For everybody

@@ -75,7 +75,7 @@ def test_the_size_and_the_means_can_be_others(settings: Settings) -> None:
     [
         ({"init": "nothing-like-it"}, "init", "There is no model 'nothing-like-it'"),
         ({"init": "./nowhere"}, "init", "is not a model folder"),
-        ({"init": "nowhere.h5"}, "init", "which is not there"),
+        ({"init": "nowhere.h5"}, "init", "does not exist"),
         ({"init": "none", "mode": "fast"}, "init", "Fast mode trains the head alone"),
         ({"modelname": "ResNet51"}, "modelname", "There is no architecture 'resnet51'"),
         ({"init": "starter", "modelname": "Xception"}, "modelname", "but starter is a effi"),

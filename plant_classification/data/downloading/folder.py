@@ -7,7 +7,6 @@ which did not, and why. So the two are the journal as well: what stands in them 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -18,12 +17,12 @@ from pathlib import Path
 from plant_classification import photos
 from plant_classification.data.darwin_core import PHOTO_TABLE, ListedPhoto
 from plant_classification.data.downloading.growing_table import (
-    PARTIAL,
     GrowingTable,
     Row,
     open_table,
 )
 from plant_classification.errors import DatasetError
+from plant_classification.files import PARTIAL, locked
 from plant_classification.settings import Settings
 
 FAILURES, FOLDER = "failures.csv", "photos"
@@ -161,18 +160,14 @@ def open_folder(path: Path, settings: Settings) -> Iterator[DownloadFolder]:
 @contextlib.contextmanager
 def _held(path: Path) -> Iterator[None]:
     """Hold the folder for this process alone."""
-    path.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(locked(path, wait=False))
         except BlockingIOError:
             raise DatasetError(
                 f"{path} is being written by another process; wait until it has ended."
             ) from None
         yield
-    finally:
-        os.close(descriptor)
 
 
 def photo_path(photo: ListedPhoto, suffix: str) -> str:

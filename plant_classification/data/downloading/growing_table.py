@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from plant_classification.errors import DatasetError
+from plant_classification.files import remove_partials, replacing
 
-PARTIAL = ".partial"
 FORMULA = ("=", "+", "-", "@")
 MOST_CHARACTERS = 10_000
 """Of a field; the readers of CSV have a limit too."""
@@ -58,17 +58,11 @@ def open_table(
         DatasetError: Another table is there.
         OSError: It cannot be read or written.
     """
-    partial = path.with_name(path.name + PARTIAL)
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as rewritten:
-            rewritten.write(_line(columns))
-            if path.exists():
-                rewritten.writelines(_kept(path, columns, keep))
-            rewritten.flush()
-            os.fsync(rewritten.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    remove_partials(path)
+    with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as rewritten:
+        rewritten.write(_line(columns))
+        if path.exists():
+            rewritten.writelines(_kept(path, columns, keep))
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
     try:
         yield GrowingTable(columns, descriptor)

@@ -10,16 +10,17 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
+from plant_classification.models import check_new
 from plant_classification.settings import Settings
 from plant_classification.training.cluster import read_cluster
-from plant_classification.training.config import TrainingConfig, check_free
+from plant_classification.training.config import TrainingConfig
 from plant_classification.training.observers.mlflow import logged_in_mlflow
-from plant_classification.training.observers.progress_file import PROGRESS, written_to_file
+from plant_classification.training.observers.progress_file import written_to_file
 from plant_classification.training.observers.tensorboard import shown_in_tensorboard
 from plant_classification.training.progress import Observer, Progress
-from plant_classification.training.work_folder import claimed
+from plant_classification.training.work_folder import PROGRESS, claimed
 
-__all__ = ["PROGRESS", "Warn", "observing"]
+__all__ = ["PROGRESS", "observing"]
 
 Warn: TypeAlias = Callable[[str], None]
 """Takes a sentence about what cannot be shown; the training goes on."""
@@ -50,7 +51,7 @@ def observing(
     observers = list(callers)
     with contextlib.ExitStack() as stack:
         if read_cluster().worker == 0:
-            check_free(str(config.name), settings)
+            check_new(str(config.name), settings.models_dir)
             stack.enter_context(claimed(work))
             observers += [
                 stack.enter_context(written_to_file(work, model)),

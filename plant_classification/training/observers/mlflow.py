@@ -98,7 +98,7 @@ class _Run:
 
     def _start(self, config: TrainingConfig) -> None:
         if importlib.util.find_spec("mlflow") is None:
-            raise ImportError("mlflow is missing: pip install 'plant-classification[mlflow]'")
+            raise ImportError("mlflow is not installed: pip install 'plant-classification[mlflow]'")
         for variable, value in DEFAULTS.items():
             os.environ.setdefault(variable, value)
         from mlflow import MlflowClient

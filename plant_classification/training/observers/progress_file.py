@@ -18,10 +18,11 @@ from plant_classification.errors import (
     PlantClassificationError,
     TrainingError,
 )
+from plant_classification.files import PARTIAL
 from plant_classification.models import read_model_folder
-from plant_classification.training.progress import Observer, Progress
+from plant_classification.training.progress import FAULT, Observer, Progress
+from plant_classification.training.work_folder import PROGRESS
 
-PROGRESS = "progress.json"
 SECONDS = 0.3
 """The least between two writings, unless the stage or the epoch is another one."""
 
@@ -64,12 +65,17 @@ def written_to_file(folder: Path, model: Path) -> Iterator[Observer]:
     try:
         yield observe
     except BaseException as error:
-        is_ours = isinstance(error, PlantClassificationError)
         with contextlib.suppress(TrainingError):  # the error that ends it is told already
-            write("failed", str(error) if is_ours else f"The training was ended: {error!r}.")
+            write("failed", _why(error))
         raise
     with contextlib.suppress(TrainingError):  # the model is there all the same
         write("done", metrics=_metrics(model))
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, PlantClassificationError):
+        return error.message
+    return FAULT if isinstance(error, Exception) else "The training was stopped."
 
 
 def _place(progress: Progress) -> tuple[str, int, int]:
@@ -83,7 +89,7 @@ def _metrics(model: Path) -> Any:
 
 
 def _replace(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(path.name + PARTIAL)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(json.dumps(_finite(content), allow_nan=False), "utf-8")

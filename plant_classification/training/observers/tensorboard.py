@@ -9,16 +9,16 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from plant_classification.models.files import remove
+from plant_classification.files import remove
+from plant_classification.processes import python
 from plant_classification.training.config import TrainingConfig
 from plant_classification.training.progress import EpochFigures, Observer, Progress
+from plant_classification.training.work_folder import EVENTS
 
-EVENTS = "tensorboard"
 MISSING = "tensorboard is not installed: pip install 'plant-classification[train]'."
 SERVE = (
     "import ctypes, os, sys; "
@@ -104,7 +104,7 @@ def _server(folder: Path, port: int, warn: Callable[[str], None]) -> Iterator[No
         return
     words = ["--logdir", str(folder), "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(os.getpid()), *words, "--load_fast", "false"],
+        [*python(SERVE), str(os.getpid()), *words, "--load_fast", "false"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

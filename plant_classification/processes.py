@@ -1,7 +1,7 @@
-"""A process that answers one message after another; what kills it costs that message alone.
+"""Processes of the package's own: Python once more, and one that answers message after message.
 
-A crash, a decoder without end or too much memory ends the process and answers that message with an
-error; the next one finds a new process. It ends when its owner is gone, however that ended: its
+A crash, a decoder without end or too much memory ends such a process and answers that message with
+an error; the next one finds a new process. It ends when its owner is gone, however that ended: its
 standard input is a pipe that the owner holds, and a thread waits for its end.
 """
 
@@ -23,10 +23,21 @@ from typing import Any
 from plant_classification.errors import DeadlineError, PlantClassificationError, UnavailableError
 
 TOO_MANY = "Too many requests are waiting; send the photo again later."
+DIED = "The inference process died (out of memory, or killed); send the photo again."
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def python(code: str) -> list[str]:
+    """The command that runs code in a Python like this one, which finds the same modules."""
+    return [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"]
 
 
 class Process:
-    """Owner of a process; several threads may ask, and take turns.
+    """Owner of a process that answers messages; several threads may ask, and take turns.
 
     Args:
         module: Its function ``main`` is what the process runs: it calls :func:`answer_messages`
@@ -37,6 +48,7 @@ class Process:
     def __init__(self, module: str, told: Any) -> None:
         self._module, self._told = module, told
         self._turn = threading.Lock()
+        self._is_closed = False
         self._start()
 
     def ask(self, message: Any, seconds: float) -> Any:
@@ -62,7 +74,9 @@ class Process:
         return result
 
     def close(self) -> None:
-        """End the process."""
+        """End the process at once; whoever asks it gets ``UnavailableError``."""
+        self._is_closed = True
+        self._child.kill()
         with self._turn:
             self._end()
 
@@ -78,28 +92,22 @@ class Process:
         except BlockingIOError:
             self._restart()
             raise DeadlineError(
-                f"No answer within {seconds:g} seconds; the work was ended."
+                f"No answer within {seconds:g} seconds; the work was ended. "
+                "Send fewer or smaller photos, or try again later."
             ) from None
         except (EOFError, OSError):
             self._restart()
-            raise UnavailableError(
-                "The inference process died (out of memory, or killed); send the photo again."
-            ) from None
+            raise UnavailableError(DIED) from None
         except BaseException:
             self._restart()  # or the next caller would get the answer to this message
             raise
 
     def _start(self) -> None:
         self._connection, theirs = multiprocessing.Pipe()
-        command = (
-            f"import sys; sys.path[:] = {sys.path!r}; "
-            f"from {self._module} import main; "
-            f"main({theirs.fileno()})"
-        )
         with theirs:
             try:
                 self._child = subprocess.Popen(
-                    [sys.executable, "-c", command],
+                    python(f"from {self._module} import main; main({theirs.fileno()})"),
                     stdin=subprocess.PIPE,
                     pass_fds=[theirs.fileno()],
                 )
@@ -107,9 +115,13 @@ class Process:
                 self._connection.close()
                 raise
         self._connection.send(self._told)
+        if self._is_closed:  # meanwhile
+            self._child.kill()
 
     def _restart(self) -> None:
         self._end()
+        if self._is_closed:
+            raise UnavailableError(DIED)
         try:
             self._start()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""The plain files of a model folder: read within bounds, checked, made durable."""
+"""Files on disk: read within bounds, locked, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -34,11 +34,16 @@ def read_plain_file(path: Path, most_bytes: int) -> bytes:
 @contextlib.contextmanager
 def open_plain(path: Path, most_bytes: int) -> Iterator[BinaryIO]:
     """Open a plain file to read; the errors are those of :func:`read_plain_file`."""
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+    with open(path, "rb", opener=at_once) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size > most_bytes:
             raise OSError(errno.EINVAL, f"not a plain file of at most {most_bytes:,} bytes")
         yield file
+
+
+def at_once(path: str, flags: int) -> int:
+    """An opener for ``open`` that waits for nobody who writes into a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def sha256(path: Path) -> str:
