@@ -40,10 +40,18 @@ def supervisor(settings: Settings) -> Iterator[Supervisor]:
 
 
 @pytest.fixture
-def silent_server() -> Iterator[str]:
-    """An address that takes a connection and then says nothing."""
+def silent_server() -> Iterator[socket.socket]:
+    """A server that takes a connection and then says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"127.0.0.1:{server.getsockname()[1]}"
+        server.settimeout(60)
+        yield server
+
+
+def asking(silent_server: socket.socket, settings: Settings) -> tuple[Request, Settings]:
+    """A request that the server keeps waiting, and settings that let it be asked."""
+    host = f"127.0.0.1:{silent_server.getsockname()[1]}"
+    request = Request([Url(f"http://{host}/photo.jpg")])
+    return request, dataclasses.replace(settings, url_private_hosts=(host,), url_seconds=600)
 
 
 def child_of_this_process(before: list[int]) -> int:
@@ -80,19 +88,19 @@ def test_errors_come_through_as_they_are_and_the_next_request_is_answered(
 
 
 def test_a_killed_child_is_an_error_of_its_request_and_the_next_one_is_answered(
-    settings: Settings, flower: Path, silent_server: str
+    settings: Settings, flower: Path, silent_server: socket.socket
 ) -> None:
     before = children(os.getpid())
-    settings = dataclasses.replace(settings, url_private_hosts=(silent_server,))
+    waiting, settings = asking(silent_server, settings)
     supervisor = Supervisor(settings)
     supervisor.warm()
     child = child_of_this_process(before)
-    waiting = Request([Url(f"http://{silent_server}/photo.jpg")])
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(supervisor.identify, waiting)
-        os.kill(child, signal.SIGKILL)
-        with pytest.raises(UnavailableError, match="send the photo again") as caught:
-            pending.result(60)
+        with silent_server.accept()[0]:
+            os.kill(child, signal.SIGKILL)
+            with pytest.raises(UnavailableError, match="send the photo again") as caught:
+                pending.result(60)
     assert caught.value.status == 503
     assert caught.value.retry_after
     assert supervisor.identify(Request([flower])).candidates
@@ -145,13 +153,10 @@ def test_an_interrupted_request_leaves_no_answer_to_the_next_one(
 
 
 def test_a_request_that_waits_too_long_for_its_turn_is_told_to_come_back(
-    settings: Settings, silent_server: str
+    settings: Settings, silent_server: socket.socket
 ) -> None:
-    settings = dataclasses.replace(
-        settings, url_private_hosts=(silent_server,), url_seconds=600, deadline_seconds=5
-    )
-    supervisor = Supervisor(settings)
-    waiting = Request([Url(f"http://{silent_server}/photo.jpg")])
+    waiting, settings = asking(silent_server, settings)
+    supervisor = Supervisor(dataclasses.replace(settings, deadline_seconds=5))
     with ThreadPoolExecutor(3) as pool:
         pending = [pool.submit(supervisor.identify, waiting) for _ in range(3)]
         errors = {type(request.exception(60)) for request in pending}
@@ -160,15 +165,13 @@ def test_a_request_that_waits_too_long_for_its_turn_is_told_to_come_back(
 
 
 def test_the_deadline_ends_the_work_and_the_next_request_is_answered(
-    settings: Settings, flower: Path, silent_server: str
+    settings: Settings, flower: Path, silent_server: socket.socket
 ) -> None:
-    settings = dataclasses.replace(
-        settings, url_private_hosts=(silent_server,), url_seconds=600, deadline_seconds=5
-    )
-    supervisor = Supervisor(settings)
+    waiting, settings = asking(silent_server, settings)
+    supervisor = Supervisor(dataclasses.replace(settings, deadline_seconds=5))
     supervisor.warm()
     with pytest.raises(DeadlineError, match="within 5 seconds"):
-        supervisor.identify(Request([Url(f"http://{silent_server}/photo.jpg")]))
+        supervisor.identify(waiting)
     assert supervisor.identify(Request([flower])).candidates
     supervisor.close()
 
@@ -194,6 +197,22 @@ def test_closing_ends_the_child(settings: Settings) -> None:
     child = child_of_this_process(before)
     supervisor.close()
     wait_until(all_gone([child]), "the child is gone")
+
+
+def test_closing_ends_what_is_asked_and_nothing_is_started_again(
+    settings: Settings, silent_server: socket.socket
+) -> None:
+    before = children(os.getpid())
+    waiting, settings = asking(silent_server, settings)
+    supervisor = Supervisor(dataclasses.replace(settings, deadline_seconds=600))
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(supervisor.identify, waiting)
+        with silent_server.accept()[0]:
+            supervisor.close()
+            assert isinstance(pending.exception(60), UnavailableError)
+    with pytest.raises(UnavailableError):
+        supervisor.identify(waiting)
+    assert children(os.getpid()) == before
 
 
 PARENT = """

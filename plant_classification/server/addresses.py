@@ -61,27 +61,30 @@ class Addresses:
     async def _fetching(self, photos: Sequence[Source]) -> AsyncIterator[list[Source]]:
         """What is fetched; left only when no thread works for it, though the client has gone."""
         loop = asyncio.get_running_loop()
-        tasks = [
-            loop.run_in_executor(self._threads, fetch_first, photo, self._settings)
-            for photo in photos
-        ]
+        fetching = asyncio.gather(
+            *(
+                loop.run_in_executor(self._threads, fetch_first, photo, self._settings)
+                for photo in photos
+            ),
+            return_exceptions=True,
+        )
         try:
-            await asyncio.wait(tasks)
-            fetched = [_fetched(place, task) for place, task in enumerate(tasks)]
+            found = await asyncio.shield(fetching)
+            fetched = [_fetched(place, one) for place, one in enumerate(found)]
             contents = [one.content for one in fetched if isinstance(one, Fetched)]
             check_total(sum(map(len, contents)), self._settings)
             yield fetched
         finally:
-            await asyncio.wait(tasks)
+            await asyncio.wait([fetching])
 
     def close(self) -> None:
         """Fetch nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _fetched(place: int, task: asyncio.Future[Source]) -> Source:
-    try:
-        return task.result()
-    except PlantClassificationError as error:
-        error.field = error.field or f"photos[{place}]"
-        raise
+def _fetched(place: int, found: Source | BaseException) -> Source:
+    if isinstance(found, PlantClassificationError):
+        found.field = found.field or f"photos[{place}]"
+    if isinstance(found, BaseException):
+        raise found
+    return found
