@@ -1,8 +1,8 @@
 """All figures in one place: runs the benchmarks one after another, and writes docs/figures.md.
 
 Run it with ``python benchmarks/table.py [--work WORK] [NAME ...]`` on a machine that does nothing
-else; hours for all of them, which are run where none is named. The others keep what they printed
-last. WORK is the folder that ``python -m recipes.starter`` works in: ``trust``,
+else; hours for all of them, which are run where none is named. The others, and one that fails, keep
+what they printed last. WORK is the folder that ``python -m recipes.starter`` works in: ``trust``,
 ``rejection_scores`` and ``mission_size`` find there what they need, or leave it there.
 """
 
@@ -97,13 +97,22 @@ def main() -> None:
     parser.add_argument("--work", type=Path)
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *RUNS])
     given = parser.parse_args()
+    names = given.names or list(RUNS)
+    if not given.work and (lacking := [name for name in names if name in WORKING]):
+        parser.error(f"{', '.join(lacking)} need --work WORK")
     there = PAGE.read_text("utf-8").split("\n## ")[1:] if PAGE.exists() else []
     parts = {part.partition("\n")[0]: f"## {part.strip()}\n" for part in there}
-    for name in given.names or RUNS:
+    failed = []
+    for name in names:
         print(f"{name} ...", file=sys.stderr)
-        parts[RUNS[name]] = section(name, given.work)
+        try:
+            parts[RUNS[name]] = section(name, given.work)
+        except subprocess.CalledProcessError:  # what it said stands above
+            failed.append(name)
         known = [parts[title] for title in RUNS.values() if title in parts]
         PAGE.write_text("\n".join([HEAD, *known]), "utf-8")
+    if failed:
+        sys.exit(f"These failed, and keep what they printed before: {', '.join(failed)}")
 
 
 if __name__ == "__main__":
