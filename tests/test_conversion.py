@@ -299,13 +299,22 @@ def test_a_new_folder_is_imported_as_it_is(
     assert [path.name for path in settings.models_dir.iterdir()] == ["mine"]
 
 
-@pytest.mark.parametrize("name", ["mine", "starter", "imagenet", "../out", "x.partial"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("mine", ArgumentError),
+        ("starter", ArgumentError),
+        ("imagenet", ArgumentError),
+        ("../out", ModelFolderError),
+        ("x.partial", ModelFolderError),
+    ],
+)
 def test_a_name_that_is_taken_or_is_none_is_refused(
-    settings: Settings, name: str, tmp_path: Path
+    settings: Settings, name: str, kind: type[Exception], tmp_path: Path
 ) -> None:
     import_model(STARTER_FOLDER, settings, name="mine")
     sentence = r"There is a model|cannot be called|cannot be a model's name"
-    with pytest.raises((ArgumentError, ModelFolderError), match=sentence):
+    with pytest.raises(kind, match=sentence):
         import_model(STARTER_FOLDER, settings, name=name)
     assert [path.name for path in settings.models_dir.iterdir()] == ["mine"]
 

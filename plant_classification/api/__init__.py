@@ -242,8 +242,9 @@ def _photos(arguments: dict[str, Any]) -> list[Source]:
             sources.append(value)
             size += len(value.content)
         elif name == "urls":
-            sources.append(Url(value))
-            size += len(value)
+            url = value if isinstance(value, Url) else Url(value)
+            sources.append(url)
+            size += len(url.address)
         else:
             raise ArgumentError(f"{name} must be a file with a name; text came.", field=name)
     check_total(size, settings())

@@ -29,6 +29,7 @@ from plant_classification.errors import DatasetError
 from plant_classification.evaluation.judged import Judged, numbered
 from plant_classification.evaluation.metrics import Predictions
 from plant_classification.taxonomy import labels_from, load_families, parse_name
+from plant_classification.taxonomy.labels import listed as in_words
 from plant_classification.taxonomy.synonyms import accepted_names, first_places
 from plant_classification.taxonomy.tables import read_table
 
@@ -176,11 +177,11 @@ def _read(path: Path) -> _Listed:
         values: Mapping[str, Any] = read_json(path)
         for key in (TRUTH, LABEL, PROBABILITY):
             if key not in values:
-                raise DatasetError(f"{path} has no {key!r}; it has: {', '.join(values)}.")
+                raise DatasetError(f"{path} has no {key!r}; it has: {in_words(list(values))}.")
         return _checked(path, values[TRUTH], values[LABEL], values[PROBABILITY], groups={})
     table = _columns(path)
     if TRUTH not in table:
-        raise DatasetError(f"{path} has no column {TRUTH!r}; it has: {', '.join(table)}.")
+        raise DatasetError(f"{path} has no column {TRUTH!r}; it has: {in_words(list(table))}.")
     names = [
         [f"{start}_{n}" for start in (LABEL, PROBABILITY)]
         for n in takewhile(
@@ -189,7 +190,7 @@ def _read(path: Path) -> _Listed:
     ]
     if not names:
         raise DatasetError(
-            f"{path} has no columns {LABEL}_1 and {PROBABILITY}_1; it has: {', '.join(table)}."
+            f"{path} has no columns {LABEL}_1 and {PROBABILITY}_1; it has: {in_words(list(table))}."
         )
     labels, shares = (
         list(zip(*(table[pair[which]] for pair in names), strict=True)) for which in (0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from plant_classification.openvino import core, import_openvino
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.processes import processors
 from plant_classification.settings import PRECISIONS
+
+LOG = logging.getLogger(__name__)
 
 Pair: TypeAlias = "tuple[NDArray[np.float32], NDArray[np.float32]]"
 Take: TypeAlias = "Callable[[NDArray[np.float32], NDArray[np.float32]], Pair]"
@@ -67,7 +70,6 @@ class Engine:
         for_many: bool = False,
     ) -> None:
         ov = import_openvino()
-        self._network = network
         self.precision = choose_precision(
             precision, core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         )
@@ -145,7 +147,7 @@ class Engine:
             self._idle.put(request)
         if not np.isfinite(logits).all() or not np.isfinite(features).all():
             raise ModelFolderError(
-                f"{self._network} answers with NaN or infinity; train the model anew."
+                "The network answers with NaN or infinity; train the model anew."
             )
         return logits, features
 
@@ -182,7 +184,8 @@ def engine_of(
     precision = precision_of(model, precision)
     try:
         engine = Engine(network, model.preprocessing, precision, threads, for_many=for_many)
-    except (RuntimeError, TypeError):  # what OpenVINO raises
+    except (RuntimeError, TypeError) as error:  # what OpenVINO raises
+        LOG.error("%s: %s", network, error)
         raise ModelFolderError(f"{network} cannot be used. {COPY_AGAIN}") from None
     if engine.label_count != model.label_count:
         raise ModelFolderError(

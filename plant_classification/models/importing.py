@@ -48,7 +48,7 @@ def import_model(
         ModelFolderError: The folder cannot be used.
     """
     model = at_checkpoint(read_model(source.resolve()), checkpoint)
-    if not isinstance(model, ModelFolder) and _is_incheck_new(model, settings.models_dir, name):
+    if not isinstance(model, ModelFolder) and _is_in_place(model, settings.models_dir, name):
         ready(model, settings)
         return model
     target = check_new(name or model.name, settings.models_dir)
@@ -83,7 +83,7 @@ def download_models(
         converted, or as they are where TensorFlow is not installed.
 
     Raises:
-        ArgumentError: No source of that name.
+        ArgumentError: No source of that name, or there is a model of that name.
         DownloadError: The archive cannot be fetched, or is not the one that ``sha256`` names.
         ModelFolderError: The archive holds no model, or one that cannot be imported.
     """
@@ -149,7 +149,7 @@ def _import(folder: Path, settings: Settings, name: str | None) -> Model:
     return read_model(folder.rename(check_new(name or folder.name, settings.models_dir)))
 
 
-def _is_incheck_new(model: Model, models_dir: Path, name: str | None) -> bool:
+def _is_in_place(model: Model, models_dir: Path, name: str | None) -> bool:
     return model.path.parent == models_dir.resolve() and name in (None, model.name)
 
 

@@ -9,7 +9,7 @@ import os
 import re
 import stat
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
@@ -90,6 +90,11 @@ def display_name(source: Known | NDArray[np.uint8]) -> str:
     return "the photo"
 
 
+def is_elsewhere(source: Source) -> TypeGuard[Url]:
+    """Whether a source is an address that must be asked; a ``data:`` URI holds its bytes."""
+    return isinstance(source, Url) and not _holds_its_bytes(source)
+
+
 def fetch_first(source: Source, settings: Settings) -> Source:
     """What lies at an address, so that reading it waits for nobody; any other source as it is.
 
@@ -97,7 +102,7 @@ def fetch_first(source: Source, settings: Settings) -> Source:
         UrlError: See ``fetching.fetch``.
         PhotoError: An address that delivers too many bytes.
     """
-    if not isinstance(source, Url) or _holds_its_bytes(source):
+    if not is_elsewhere(source):
         return source
     name = display_name(source)
     return Fetched(read_bytes(source, name, settings), name)

@@ -8,58 +8,65 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from plant_classification.errors import PlantClassificationError, UnavailableError
-from plant_classification.photos import Fetched, Source, Url, fetch_first
-from plant_classification.photos.sources import check_total
+from plant_classification.photos import Fetched, Source, fetch_first
+from plant_classification.photos.sources import check_total, is_elsewhere
 from plant_classification.processes import TOO_MANY
 from plant_classification.question import check_photos
+from plant_classification.server.uploads import MOST_HELD
 from plant_classification.settings import Settings
 
-AT_ONCE = 20
-"""Requests by address that are fetched or answered; their photos are in memory meanwhile."""
+AT_ONCE = 40
+"""Photos that are fetched at once, at most."""
 
 
 class Addresses:
-    """Fetches photos for the requests of one event loop.
+    """Fetches photos for the requests of one event loop, as long as there is room for them.
+
+    What is on its way counts with the most that it may have, what has come with what it has.
 
     Args:
         settings: For the limits.
-        most_waiting: How many requests may wait to be fetched; further ones are refused.
     """
 
-    def __init__(self, settings: Settings, most_waiting: int) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._threads = ThreadPoolExecutor(AT_ONCE * settings.max_photos)
-        self._room = asyncio.Semaphore(AT_ONCE)
-        self._most = AT_ONCE + most_waiting
-        self._count = 0
+        self._threads = ThreadPoolExecutor(AT_ONCE)
+        self._most_of_one = max(settings.max_photo_bytes, MOST_HELD // AT_ONCE)
+        self._held = 0
 
     @contextlib.asynccontextmanager
     async def fetched(self, photos: Sequence[Source]) -> AsyncIterator[list[Source]]:
-        """The photos, those at an address fetched; they keep their place until they are answered.
+        """The photos, those at an address fetched; they are held until the block ends.
 
         Raises:
             ArgumentError: More photos than a request may have.
             TooManyBytesError: All together have more bytes than the settings allow.
-            UnavailableError: Too many requests wait.
+            UnavailableError: Too much is being fetched.
             UrlError: See ``photos.read``; its field is the first photo at fault.
             PhotoError: The same.
         """
-        if not any(isinstance(photo, Url) for photo in photos):
+        most = self._most_of_one * sum(map(is_elsewhere, photos))
+        if not most:
             yield list(photos)
             return
         check_photos(len(photos), self._settings.max_photos)
-        if self._count >= self._most:
+        if self._held and self._held + most > MOST_HELD:
             raise UnavailableError(TOO_MANY)
-        self._count += 1
+        self._held += most
         try:
-            async with self._room, self._fetching(photos) as fetched:
-                yield fetched
+            fetched = await self._fetch(photos)
         finally:
-            self._count -= 1
+            self._held -= most
+        size = sum(len(one.content) for one in fetched if isinstance(one, Fetched))
+        check_total(size, self._settings)
+        self._held += size
+        try:
+            yield fetched
+        finally:
+            self._held -= size
 
-    @contextlib.asynccontextmanager
-    async def _fetching(self, photos: Sequence[Source]) -> AsyncIterator[list[Source]]:
-        """What is fetched; left only when no thread works for it, though the client has gone."""
+    async def _fetch(self, photos: Sequence[Source]) -> list[Source]:
+        """Ends only when no thread works for it any more, though the client has gone."""
         loop = asyncio.get_running_loop()
         fetching = asyncio.gather(
             *(
@@ -70,12 +77,9 @@ class Addresses:
         )
         try:
             found = await asyncio.shield(fetching)
-            fetched = [_fetched(place, one) for place, one in enumerate(found)]
-            contents = [one.content for one in fetched if isinstance(one, Fetched)]
-            check_total(sum(map(len, contents)), self._settings)
-            yield fetched
         finally:
             await asyncio.wait([fetching])
+        return [_fetched(place, one) for place, one in enumerate(found)]
 
     def close(self) -> None:
         """Fetch nothing more."""

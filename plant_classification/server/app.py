@@ -16,7 +16,7 @@ from oslo_config import cfg
 from plant_classification.errors import ArgumentError
 from plant_classification.server import around, health, page, plantnet
 from plant_classification.server.addresses import Addresses
-from plant_classification.server.keys import how_to_add, read_keys
+from plant_classification.server.keys import read_keys
 from plant_classification.server.lanes import Lanes
 from plant_classification.server.predictors import Predictors
 from plant_classification.server.state import ADDRESSES, PREDICTORS, SETTINGS
@@ -55,7 +55,8 @@ async def make_app(options: Options, settings: Settings) -> web.Application:
     keys = None if options.keys is None else read_keys(options.keys)
     if options.keys and not keys:
         raise ArgumentError(
-            f"{options.keys} holds no key, so nobody could ask. {how_to_add(options.keys)}",
+            f"{options.keys} holds no key, so nobody could ask; add one with: "
+            f"plant-classification keys add NAME --api-keys {options.keys}",
             field="api_keys",
         )
     _configure_deepaas(settings)
@@ -77,7 +78,7 @@ def _processes(
     async def run(app: web.Application) -> AsyncIterator[None]:
         predictors = Predictors(settings, options.processes, options.most_waiting)
         app[PREDICTORS] = predictors
-        addresses = app[ADDRESSES] = Addresses(settings, options.most_waiting)
+        addresses = app[ADDRESSES] = Addresses(settings)
         wrapper = deepaas_models.MODELS[MODULE]
         wrapper._executor = Lanes(predictors, addresses)  # noqa: SLF001
         wrapper.validate_response = _trust

@@ -20,6 +20,7 @@ from plant_classification.errors import (
 )
 from plant_classification.server import plantnet
 from plant_classification.server.keys import Key, owner_of
+from plant_classification.server.uploads import MOST_HELD
 
 LOG = logging.getLogger("plant_classification.server")
 REQUEST_ID = "X-Request-ID"
@@ -28,9 +29,6 @@ OPEN = ("/healthz", "/readyz", "/static/", "/page/static/", "/v2/_status")
 
 READING = (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS)
 PORT = re.compile(r":\d*$")
-MOST_HELD = 2**30
-"""Bytes of the bodies of all requests that are not answered yet."""
-
 SAFE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "

@@ -56,9 +56,7 @@ def read_keys(file: Path) -> tuple[Key, ...]:
     except OSError as error:
         raise ArgumentError(f"{file} cannot be read: {error.strerror}.", field="api_keys") from None
     except ValueError:
-        raise ArgumentError(
-            f"{file} is no file of keys. {how_to_add(file)}", field="api_keys"
-        ) from None
+        raise ArgumentError(f"{file} is no file of keys; give another.", field="api_keys") from None
     keys = []
     for number, line in enumerate(lines, 1):
         found = LINE.fullmatch(line.strip())
@@ -67,15 +65,10 @@ def read_keys(file: Path) -> tuple[Key, ...]:
             keys.append(Key(name, bytes.fromhex(salt), bytes.fromhex(digest)))
         elif line.strip():
             raise ArgumentError(
-                f"{file}, line {number}: this is no key. {how_to_add(file)}",
+                f"{file}, line {number}: this is no key; remove the line.",
                 field="api_keys",
             )
     return tuple(keys)
-
-
-def how_to_add(file: Path) -> str:
-    """What is said to who has no key."""
-    return f"Add keys with: plant-classification keys add NAME --api-keys {file}"
 
 
 def add_key(file: Path, name: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import Any
 
 from deepaas.model.v2.wrapper import ModelWrapper
 
-from plant_classification import api
+from plant_classification import api, schemas
 from plant_classification.api.requests import RequestError
 from plant_classification.errors import PlantClassificationError, UnavailableError
 from plant_classification.inference import Supervisor
@@ -57,9 +57,9 @@ class Lanes:
                 return work()
 
         try:
-            urls = [Url(address) for address in work.keywords["urls"] or () if address]
-            async with self._addresses.fetched(urls) as photos:
-                work.keywords["urls"] = photos
+            async with self._addresses.fetched(_addresses(work.keywords)) as photos:
+                if photos:
+                    work.keywords["urls"] = photos
                 return await self._predictors.run(predict)
         except PlantClassificationError as error:
             raise api.as_http(error, work.keywords) from None
@@ -69,6 +69,13 @@ class Lanes:
 
     def shutdown(self) -> None:
         """Nothing: trainings end when the loop cancels those who wait for them."""
+
+
+def _addresses(arguments: Mapping[str, Any]) -> list[Url]:
+    """Those to fetch; none where files came too, which is refused."""
+    if any(arguments[name] for name in schemas.PHOTO_FIELDS):
+        return []
+    return [Url(address) for address in arguments["urls"] or () if address]
 
 
 async def _formed(work: asyncio.Future[Any]) -> dict[str, Any]:

@@ -47,6 +47,7 @@ class Predictors:
         self._all = [Supervisor(settings, workers=processes) for _ in range(processes)]
         self._idle: queue.SimpleQueue[Supervisor] = queue.SimpleQueue()
         self._loaded: set[Supervisor] = set()
+        self._is_closed = False
 
     @property
     def is_ready(self) -> bool:
@@ -121,13 +122,16 @@ class Predictors:
             supervisor.warm()
             self._loaded.add(supervisor)
         except PlantClassificationError as error:
-            LOG.error("the model that answers when none is named cannot be used yet: %s", error)
+            if not self._is_closed:
+                LOG.error("the model that answers when none is named cannot be used yet: %s", error)
 
     async def close(self) -> None:
         """End the processes, and what they do."""
+        self._is_closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
         for supervisor in self._all:
             supervisor.close()
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        await asyncio.to_thread(self._threads.shutdown)
 
 
 def _tell(done: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

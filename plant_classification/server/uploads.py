@@ -19,6 +19,9 @@ PHOTOS = "images"
 FORM_BYTES = 2**20
 """What a body may have beside the bytes of its photos."""
 
+MOST_HELD = 2**30
+"""Bytes that all requests together may hold, of their bodies; and once more, of what is fetched."""
+
 MOST_PARTS = 50
 MOST_TEXT_BYTES = 1000
 CHUNK_BYTES = 2**16

@@ -22,7 +22,7 @@ from api.test_bad_requests import refused
 from drawn_plants import draw_plants
 from processes import alive, all_gone, children, wait_until
 
-from plant_classification.server.around import MOST_HELD
+from plant_classification.server.uploads import MOST_HELD
 
 pytestmark = pytest.mark.xdist_group("hostile")
 

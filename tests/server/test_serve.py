@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -122,28 +123,37 @@ def test_photos_are_read_side_by_side(service: Service, flower: Path) -> None:
     held = service.inference_processes()[0]
     os.kill(held, signal.SIGSTOP)
     with ThreadPoolExecutor(2) as pool:
-        first, second = (pool.submit(service.post, flower) for _ in range(2))
-        wait([first, second], 60, return_when=FIRST_COMPLETED)
-        assert service.post(flower).status_code == 200
-        assert first.done() != second.done()
-        os.kill(held, signal.SIGCONT)
+        try:
+            first, second = (pool.submit(service.post, flower) for _ in range(2))
+            wait([first, second], 60, return_when=FIRST_COMPLETED)
+            assert service.post(flower).status_code == 200
+            assert first.done() != second.done()
+        finally:
+            os.kill(held, signal.SIGCONT)
         assert {first.result(60).status_code, second.result(60).status_code} == {200}
 
 
 def test_a_photo_by_address_gets_the_same_answer(service: Service, site: Web, flower: Path) -> None:
     sent = service.post(flower).json()
-    fetched = service.post(urls=f"{site.root}/photo?size=large").json()
+    address = f"{site.root}/photo?size=large"
+    fetched = service.post(urls=address).json()
     assert fetched["probabilities"] == sent["probabilities"]
     assert fetched["photos"] == [{**sent["photos"][0], "name": f"{site.root}/photo"}]
+    inline = f"data:;base64,{base64.b64encode(DAHLIA.read_bytes()).decode()}"
+    body = {"urls": [inline, address]}
+    pair = requests.post(service.address, json=body, timeout=60).json()
+    assert [photo["name"] for photo in pair["photos"]] == ["data: URI", f"{site.root}/photo"]
 
 
-def test_addresses_that_fail_are_told_and_too_many_are_not_asked(
-    service: Service, site: Web
+def test_addresses_that_fail_are_told_and_those_that_are_refused_are_not_asked(
+    service: Service, site: Web, flower: Path
 ) -> None:
     site.asked.clear()
     pair = [f"{site.root}/photo", f"{site.root}/missing"]
     assert "status 404" in refused(service.post(urls=pair), 502, "urls")
     assert "6 came" in refused(service.post(urls=[f"{site.root}/silent"] * 6), 422, "urls")
+    silent = f"{site.root}/silent"
+    assert "both came" in refused(service.post(flower, urls=silent), 422, "data", "urls")
     assert not site.asked.is_set()
 
 
