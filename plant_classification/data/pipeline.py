@@ -138,7 +138,10 @@ def training_batches(  # noqa: PLR0913 - all that a batch depends on
         pixels, labels = tf.numpy_function(made.batch, [step], [tf.uint8, tf.int32])
         return tf.ensure_shape(pixels, (share, size, size, 3)), tf.ensure_shape(labels, (share,))
 
-    return tf.data.Dataset.range(start_step, steps).map(tensors)
+    # TensorFlow's own prefetching would leave its thread in Python when the process ends.
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False
+    return tf.data.Dataset.range(start_step, steps).map(tensors).with_options(options)
 
 
 class _Ahead:

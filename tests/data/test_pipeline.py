@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plant_classification import Classifier
-from plant_classification.data import photo_memory
+from plant_classification.data import photo_memory, pipeline
 from plant_classification.data.augmentation import Augmentation
 from plant_classification.data.changed_photo import changed_photo
 from plant_classification.data.photo_memory import PhotoMemory, free_memory
@@ -488,6 +489,26 @@ def test_validation_may_be_left_early(records: Records, settings: Settings) -> N
     assert begun
     del parts
     assert not any(thread.is_alive() for thread in begun)
+
+
+def test_a_batch_is_asked_for_when_it_is_needed(
+    records: Records, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    batch = pipeline._Ahead.batch
+
+    def told(ahead: pipeline._Ahead, step: int) -> pipeline.Batch:
+        asked.append(int(step))
+        return batch(ahead, step)
+
+    monkeypatch.setattr(pipeline._Ahead, "batch", told)
+    run = iter(training_batches(records, SIZE, 4, DEFAULT, 0, steps=10, settings=settings))
+    next(run)
+    time.sleep(0.5)
+    assert asked == [0]
+    next(run)
+    time.sleep(0.5)
+    assert asked == [0, 1]
 
 
 LEFT = """
