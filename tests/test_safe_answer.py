@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -108,6 +109,33 @@ def test_what_so_few_photos_cannot_promise_must_be_as_sure_as_was_asked() -> Non
     assert not rule.promises(0.99)
     assert rule.at(0.99) >= 0.99
     assert rule.at(0.999) >= rule.at(0.99)
+
+
+@pytest.mark.parametrize("is_struck_out", [False, True])
+def test_what_is_said_at_each_rank_is_what_the_labels_say_together(is_struck_out: bool) -> None:
+    logits, truth = photos(600, 8)
+    tops = rank_tops(logits, 2.0, truth, RANKS, is_struck_out=is_struck_out)
+    for row, label in enumerate(truth.tolist()):
+        left = [one for one in range(len(LABELS)) if not (is_struck_out and one == label)]
+        shares = probabilities(logits[row, left], 2.0)
+        assert tops.largest[row] == pytest.approx(logits[row, left].max() / 2)
+        for place, rank in enumerate(RANKS):
+            sums: Counter[str] = Counter()
+            for one, share in zip(left, shares.tolist(), strict=True):
+                sums[getattr(LABELS[one], rank.name)] += share
+            ((first, most),) = sums.most_common(1)
+            assert tops.shares[row, place] == pytest.approx(most)
+            assert tops.right[row, place] == (first == getattr(LABELS[label], rank.name))
+
+
+def test_of_a_label_that_is_only_a_genus_its_genus_alone_is_struck_out() -> None:
+    labels = [label_of(name, None) for name in ("Rosa canina", "Viola sp.", "Bellis sp.")]
+    logits = np.array([[3.0, 5.0, 0.0]])
+    tops = rank_tops(logits, 1.0, np.array([1]), ranks_of(labels), is_struck_out=True)
+    assert tops.largest == [3.0]
+    assert tops.shares[0, 1] == pytest.approx(probabilities(np.array([3.0, 0.0]))[0])
+    alone = rank_tops(logits[:, :1], 1.0, np.array([0]), ranks_of(labels[:1]), is_struck_out=True)
+    assert (alone.largest, alone.shares.max(), alone.right.max()) == ([0.0], 0, False)
 
 
 def test_a_rank_that_is_never_right_is_never_given() -> None:
