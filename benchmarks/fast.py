@@ -19,7 +19,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import Figure, show
-from plant_classification.data import TRAIN, read_dataset
+from plant_classification.data import TRAIN
+from plant_classification.data.reading import read_dataset
 from plant_classification.inference.engine import Engine
 from plant_classification.models import read_model
 from plant_classification.photos.ahead import in_order

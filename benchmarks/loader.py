@@ -22,7 +22,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import Figure, show
 from benchmarks.timing import in_turn
-from plant_classification.data import read_dataset
+from plant_classification.data.reading import read_dataset
 from plant_classification.data.split_files import read_splits
 from recipes.shared_data import shared
 
@@ -31,7 +31,7 @@ VALIDATION_SHARE = 0.1
 READ = """
 import sys
 from pathlib import Path
-from plant_classification.data import read_dataset
+from plant_classification.data.reading import read_dataset
 for folder in sys.argv[1:]:
     read_dataset(Path(folder), images=".")
 print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])

@@ -47,7 +47,7 @@ TRAIN = (
 FEATURES = """
 import json, sys, time
 from pathlib import Path
-from plant_classification.data import read_dataset
+from plant_classification.data.reading import read_dataset
 from plant_classification.inference.engine import Engine
 from plant_classification.models import read_model
 from plant_classification.settings import load_settings

@@ -173,7 +173,6 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     """
     from rich.console import Console
 
-    from plant_classification.bulk.run import Job
     from plant_classification.inference.classifier import Classifier
     from plant_classification.models import model_at, ready
     from plant_classification.settings import load_settings
@@ -199,6 +198,8 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     check_bulk(given, grouping, out, form or strict or cluster, as_json=as_json)
     chosen = ready(model_at(model, settings.models_dir, checkpoint), settings)
     if out:
+        from plant_classification.bulk.run import Job
+
         places = tuple(photos)
         job = Job(places, grouping, question, out, bool(form), strict, cluster)
         write(job, chosen, settings)

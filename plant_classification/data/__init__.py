@@ -1,6 +1,5 @@
 """Photos to train and to judge on: readers of data sets, splits, augmentation, batches."""
 
-from plant_classification.data.reading import read_dataset
 from plant_classification.data.records import (
     SPLITS,
     TEST,
@@ -21,5 +20,4 @@ __all__ = [
     "Record",
     "Records",
     "Texts",
-    "read_dataset",
 ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
 from plant_classification import photos
-from plant_classification.data import Records, read_dataset
+from plant_classification.data import Records
 from plant_classification.data import duplicates as module
 from plant_classification.data.duplicates import (
     groups_of,
@@ -21,6 +21,7 @@ from plant_classification.data.duplicates import (
     thumbnail,
     thumbnails,
 )
+from plant_classification.data.reading import read_dataset
 from plant_classification.settings import Settings
 
 Change = Callable[[Image.Image], Image.Image]

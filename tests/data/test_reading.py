@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from plant_classification.data import TRAIN, VALIDATION, Dataset, read_dataset
+from plant_classification.data import TRAIN, VALIDATION, Dataset
+from plant_classification.data.reading import read_dataset
 from plant_classification.errors import DatasetError, SettingsError
 
 SPECIES = ("Bellis perennis", "Rosa canina", "Taraxacum officinale")
@@ -162,7 +163,8 @@ def test_a_table_of_families_is_asked_first(tmp_path: Path) -> None:
 
 def test_reading_needs_no_tensorflow_and_no_extra(species: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from plant_classification.data import read_dataset;"
+        "import sys; from pathlib import Path;"
+        "from plant_classification.data.reading import read_dataset;"
         f"read_dataset(Path({str(species)!r}));"
         "loaded = {name.partition('.')[0] for name in sys.modules};"
         "print(loaded & {'tensorflow', 'keras', 'openvino', 'sklearn', 'matplotlib', 'pyarrow'})"

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from plant_classification.data import TEST, TRAIN, VALIDATION, Dataset, read_dataset
+from plant_classification.data import TEST, TRAIN, VALIDATION, Dataset
+from plant_classification.data.reading import read_dataset
 from plant_classification.data.split_files import is_split_files, read_split_files
 from plant_classification.data.split_lines import read_split_lines
 from plant_classification.errors import ArgumentError, DatasetError
