@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import errno
 import functools
+import importlib
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+CONVERTER = "openvino.tools.ovc"
+
 
 def import_openvino() -> Any:
-    """OpenVINO without its telemetry.
+    """OpenVINO without its telemetry; its converter is loaded when it is first used.
 
     ``openvino_telemetry``, a hard dependency of OpenVINO, looks up a host and writes into the home
-    folder when OpenVINO is imported. A module that is None cannot be imported, and OpenVINO then
-    takes the stub that it carries for that case.
+    folder. A module that is None cannot be imported, and OpenVINO then takes the stub that it
+    carries for that case. Of the time that OpenVINO takes to be imported the converter takes three
+    quarters, and identification has no use for it; OpenVINO goes on without that, too.
     """
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino
-
+    sys.modules.setdefault(CONVERTER, None)  # type: ignore[arg-type]
+    try:
+        import openvino
+    finally:
+        if sys.modules.get(CONVERTER, CONVERTER) is None:
+            sys.modules.pop(CONVERTER, None)
+    if not hasattr(openvino, "convert_model"):
+        openvino.convert_model = _convert_model
     return openvino
+
+
+def _convert_model(*arguments: Any, **options: Any) -> Any:
+    return importlib.import_module(CONVERTER).convert_model(*arguments, **options)
 
 
 def core() -> Any:

@@ -76,6 +76,19 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert heavy.isdisjoint(name.partition(".")[0] for name in loaded)
 
 
+def test_naming_a_plant_loads_no_reader_of_tables_and_not_openvinos_converter(flower: Path) -> None:
+    program = (
+        "import atexit, sys; from plant_classification.cli import main;"
+        "atexit.register(lambda: print(*sys.modules)); main()"
+    )
+    command = [sys.executable, "-c", program, "identify", "--json", str(flower)]
+    printed = subprocess.check_output(command, text=True)
+    loaded = set(printed.splitlines()[-1].split())
+    assert "openvino" in loaded
+    unused = {"openvino.tools.ovc", "plant_classification.data", "plant_classification.bulk.run"}
+    assert loaded.isdisjoint(unused | {"requests"})
+
+
 def test_imports_point_one_way() -> None:
     program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
     done = subprocess.run(

@@ -1,4 +1,7 @@
-"""What is to be identified: photos in folders, tables and archives, grouped by plant."""
+"""What is to be identified: photos in folders, tables and archives, grouped by plant.
+
+The readers of tables and archives are loaded with the first one, for most runs have none.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,15 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from plant_classification.bulk.photo_tables import TABLES, photos_of_table
 from plant_classification.bulk.remote import is_remote, photos_at
-from plant_classification.data.darwin_core import is_darwin_core, photos_of_occurrences
-from plant_classification.data.files import PICTURE_SUFFIXES
 from plant_classification.errors import ArgumentError, DatasetError
-from plant_classification.photos.sources import DATA_OR_HTTP, is_address
+from plant_classification.photos.sources import DATA_OR_HTTP, PICTURE_SUFFIXES, is_address
 
 STANDARD_INPUT = "-"
 BY_FOLDER = "folder"
 BYTE_ORDER_MARK = "\ufeff"
 ZIP = ".zip"
+TABLES = frozenset((".csv", ".tsv", ".parquet"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -199,6 +200,8 @@ def _is_picture(name: str) -> bool:
 
 
 def _is_archive(folder: str) -> bool:
+    from plant_classification.data.darwin_core import is_darwin_core
+
     try:
         return is_darwin_core(Path(folder))
     except OSError:  # which may not be looked into
@@ -206,6 +209,8 @@ def _is_archive(folder: str) -> bool:
 
 
 def _of_archive(path: Path, grouping: Grouping) -> Iterator[Observation]:
+    from plant_classification.data.darwin_core import is_darwin_core, photos_of_occurrences
+
     if not is_darwin_core(path):
         raise DatasetError(
             f"{path} is no Darwin Core archive, or is damaged; if it holds photos, unpack it."
@@ -225,6 +230,8 @@ def _of_archive(path: Path, grouping: Grouping) -> Iterator[Observation]:
 
 def _of_table(file: Path, grouping: Grouping) -> Iterator[Observation]:
     """The rows of a table; paths start from its folder."""
+    from plant_classification.bulk.photo_tables import photos_of_table
+
     by_folder = grouping.by == BY_FOLDER
     rows = photos_of_table(file, grouping.column, None if by_folder else grouping.by)
     if grouping.by is None:

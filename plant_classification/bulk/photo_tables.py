@@ -13,7 +13,6 @@ from plant_classification.data.parquet import PARQUET, from_parquet
 from plant_classification.errors import ArgumentError, DatasetError
 from plant_classification.question import ORGANS
 
-TABLES = frozenset((".csv", ".tsv", PARQUET))
 PHOTO_COLUMNS = (
     "path", "file", "filename", "image", "photo", "url", "identifier", "accessuri", "address",
 )  # fmt: skip

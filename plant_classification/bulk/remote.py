@@ -12,9 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from plant_classification.data.files import PICTURE_SUFFIXES
 from plant_classification.errors import ArgumentError, PlantClassificationError, UrlError
-from plant_classification.photos.sources import DATA_OR_HTTP, SCHEME
+from plant_classification.photos.sources import DATA_OR_HTTP, PICTURE_SUFFIXES, SCHEME
 from plant_classification.settings import Settings
 
 

@@ -14,10 +14,8 @@ from typing import Any
 
 from plant_classification.errors import ArgumentError, DatasetError
 from plant_classification.files import at_once
+from plant_classification.photos.sources import PICTURE_SUFFIXES
 
-PICTURE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif")
-)
 IMAGE_FOLDERS = (".", "images", "data/images")
 """Where photos are looked for, from the folder of the data set, when nothing is said."""
 

@@ -22,6 +22,11 @@ from plant_classification.settings import Settings
 SCHEME = re.compile(r"\s*([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 DATA_OR_HTTP = re.compile(r"\s*(data:|https?://)", re.IGNORECASE)
 
+PICTURE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".heif")
+)
+"""By these, photos are found among other files; what they are is judged by their content."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Upload:
