@@ -18,6 +18,13 @@ STATED = {
     "deepaas": "Apache-2.0",
     "namex": "Apache-2.0",
 }
+PYTHON_3_10 = {
+    "async-timeout": "Apache Software License",
+    "exceptiongroup": "MIT License",
+    "pytz": "MIT License",
+}
+"""What is installed besides where Python is older; the page names it wherever it is made."""
+
 PERMISSIVE = re.compile(
     r"Apache|MIT|BSD|PSF|Python Software Foundation|ISC|Zlib|CC0|Unlicense", re.IGNORECASE
 )
@@ -81,8 +88,9 @@ def needed(name: str = PACKAGE, extras: tuple[str, ...] = EXTRAS) -> dict[str, D
 def main() -> None:
     """Print the page."""
     by_licence: dict[str, list[str]] = {}
-    for name, one in sorted(needed().items(), key=lambda item: item[0].lower()):
-        by_licence.setdefault(licence_of(one), []).append(name)
+    licences = PYTHON_3_10 | {name: licence_of(one) for name, one in needed().items()}
+    for name, licence in sorted(licences.items(), key=lambda item: item[0].lower()):
+        by_licence.setdefault(licence, []).append(name)
     print(HEAD.format(extras=", ".join(EXTRAS)), end="")
     for licence, names in sorted(by_licence.items(), key=lambda item: -len(item[1])):
         print(f"| {licence} | {', '.join(names)} |")
