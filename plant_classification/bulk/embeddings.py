@@ -63,7 +63,7 @@ def write_embeddings(
     remove_partials(out)
     arrow, parquet = (importlib.import_module(name) for name in ("pyarrow", "pyarrow.parquet"))
     rule = model.preprocessing
-    vectors = arrow.list_(arrow.float32(), engine.feature_count)
+    vectors = arrow.list_(arrow.float32())  # pyarrow 25 reads no null in lists of a fixed size
     schema = arrow.schema(
         [("photo", arrow.string()), ("features", vectors), ("error", arrow.string())]
     )
