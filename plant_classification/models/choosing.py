@@ -125,8 +125,9 @@ def read_model(path: Path) -> Model:
             f"{path} is not a model folder: {MANIFEST} is not there, nor {CONF} of the old service."
         )
     except (OSError, RuntimeError, ValueError, ArithmeticError) as error:
+        place = getattr(error, "filename", None) or path
         why = getattr(error, "strerror", None) or str(error).rstrip(".")
-        raise ModelFolderError(f"{path} cannot be read: {why}.") from None
+        raise ModelFolderError(f"{place} cannot be read: {why}.") from None
 
 
 def at_checkpoint(model: Model, checkpoint: str | None) -> Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import keras
@@ -21,7 +22,11 @@ def convert(model: keras.Model) -> Any:
     """
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="image")]
     function = tf.function(lambda image: model(image, training=False), input_signature=signature)
-    network = import_openvino().convert_model(function.get_concrete_function())
+    openvino = import_openvino()
+    # OpenVINO's own function fails in Python 3.13 (its pull request 32482).
+    tools = importlib.import_module("openvino.frontend.tensorflow.utils")
+    tools.get_environment_setup = lambda _: {"tensorflow": tf.__version__}  # type: ignore[attr-defined]
+    network = openvino.convert_model(function.get_concrete_function())
     shapes = {"logits": model.outputs[0].shape[1:], "features": model.outputs[1].shape[1:]}
     for name, shape in shapes.items():
         (output,) = (
