@@ -156,6 +156,20 @@ def test_probabilities_sum_to_one_over_all_labels_and_ranks(
         assert all(0 <= share <= 1 for share in shares)
 
 
+def test_what_is_promised_is_promised_of_one_photo_alone(
+    starter: Classifier, flower: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "list.txt").write_text("Dahlia\n", "utf-8")
+    asked: list[tuple[list[Path], dict[str, Any]]] = [
+        ([flower], {}),
+        ([flower], {"confidence": 1.0}),
+        ([flower, flower], {}),
+        ([flower], {"species_list": tmp_path / "list.txt"}),
+    ]
+    said = [starter.identify(photos, **more).to_dict()["safe_answer"] for photos, more in asked]
+    assert [safe["promised"] for safe in said] == [True, False, False, False]
+
+
 def test_the_answer_as_json_has_every_field_and_no_nan(starter: Classifier, flower: Path) -> None:
     answer = starter.identify([flower, flower], ["flower", "auto"], top_k=3).to_dict()
     assert json.loads(json.dumps(answer, allow_nan=False)) == answer
@@ -167,6 +181,7 @@ def test_the_answer_as_json_has_every_field_and_no_nan(starter: Classifier, flow
     assert answer["labels"] == answer["predictions"]["labels"]
     assert len(answer["results"]) == len(answer["labels"]) == 3
     assert [photo["organ"] for photo in answer["photos"]] == ["flower", "auto"]
+    assert answer["safe_answer"].keys() == {"name", "rank", "probability", "confidence", "promised"}
     assert answer["plausible"]["coverage"] == 0.95
     assert answer["is_plant"]["binary"]
     assert answer["rejected"] is False

@@ -135,7 +135,7 @@ class Answer:
             ],
             "genera": [dataclasses.asdict(taxon) for taxon in self.genera],
             "families": [dataclasses.asdict(taxon) for taxon in self.families],
-            "safe_answer": dataclasses.asdict(self.safe_answer),
+            "safe_answer": dataclasses.asdict(self.safe_answer) | {"promised": self.is_promised},
             "plausible": self.plausible
             and {
                 "coverage": self.plausible.coverage,

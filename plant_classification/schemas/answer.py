@@ -34,11 +34,16 @@ def _probability(description: str, *, nullable: bool = False) -> fields.Field:
 
 
 def _list(
-    item: fields.Field | type[Schema], description: str, *, key: str | None = None
+    item: fields.Field | type[Schema],
+    description: str,
+    *,
+    key: str | None = None,
+    nullable: bool = False,
 ) -> fields.Field:
     return fields.List(
         item if isinstance(item, fields.Field) else _nested(item),
         required=True,
+        allow_none=nullable,
         data_key=key,
         metadata={"description": description},
     )
@@ -129,6 +134,13 @@ class SafeAnswer(Schema):
         "Its probability, from 0 to 1; null where nothing is safe.", nullable=True
     )
     confidence = _probability("The confidence that was asked for, above 0 and at most 1.")
+    promised = fields.Bool(
+        required=True,
+        metadata={
+            "description": "Whether that share of such answers is right; it is known of one photo, "
+            "without a species list, and where prior.csv says nothing."
+        },
+    )
 
 
 class Plausible(Schema):
@@ -224,14 +236,11 @@ def answer_fields() -> dict[str, fields.Field]:
                 "cannot say."
             },
         ),
-        "similar": fields.List(
-            fields.Nested(SimilarPhoto),
-            required=True,
-            allow_none=True,
-            metadata={
-                "description": "Known photos that look most like these, the most similar first; "
-                "null where the model has no index."
-            },
+        "similar": _list(
+            SimilarPhoto,
+            "Known photos that look most like these, the most similar first; null where the model "
+            "has no index.",
+            nullable=True,
         ),
         "photos": _list(SeenPhoto, "The photos that were looked at, in the order sent."),
         "model": _object(AnsweringModel, "The model that answered."),

@@ -13,10 +13,8 @@ from typing import Any
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from plant_classification.errors import ModelFolderError
-from plant_classification.inference.expectation import PRIOR, species_lists
+from plant_classification.inference.expectation import species_lists
 from plant_classification.models import (
-    LegacyFolder,
     Model,
     find_model,
     labels_of,
@@ -24,6 +22,7 @@ from plant_classification.models import (
     why_not,
 )
 from plant_classification.photos.decoding import FORMATS_READ
+from plant_classification.schemas import PHOTO_FIELDS
 from plant_classification.server.state import SETTINGS
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
@@ -144,9 +143,8 @@ def choices(settings: Settings) -> dict[str, Any]:
         "models": [_described(model) for model in models if why_not(model) is None],
         "default": usual.name,
         "species_lists": species_lists(settings.models_dir),
-        "has_prior": (settings.models_dir / PRIOR).exists(),
         "limits": {
-            "photos": settings.max_photos,
+            "photos": min(settings.max_photos, len(PHOTO_FIELDS)),
             "photo_bytes": settings.max_photo_bytes,
             "total_bytes": settings.max_total_bytes,
             "urls": settings.allow_urls,
@@ -156,19 +154,11 @@ def choices(settings: Settings) -> dict[str, Any]:
 
 
 def _described(model: Model) -> dict[str, Any]:
-    safe = None if isinstance(model, LegacyFolder) else model.trust.safe
-    try:
-        version = model.version
-    except ModelFolderError:
-        version = None
     return {
         "name": model.name,
         "architecture": model.architecture,
         "labels": model.label_count,
-        "version": version,
         "created": model.created.isoformat(),
-        # The most that it can promise of its safe answers; null where it promises nothing.
-        "promised_confidence": safe.confidences[-1] if safe and safe.confidences else None,
     }
 
 

@@ -8,10 +8,10 @@ const LINKS = ["gbif", "powo", "wikipedia", "wikimedia"];
 
 // The elements of the answer, the first of them the heading that gets the focus; why is the part
 // that shows what speaks for a name.
-export function answerParts(answer, isPromised, why) {
+export function answerParts(answer, why) {
   return [
-    make("h2", { id: "sentence", class: "sentence", tabindex: "-1" }, sentence(answer, isPromised)),
-    ...reasons(answer, isPromised).map((one) => make("p", { class: "reason" }, one)),
+    make("h2", { id: "sentence", class: "sentence", tabindex: "-1" }, sentence(answer)),
+    ...reasons(answer).map((one) => make("p", { class: "reason" }, one)),
     ...warnings(answer),
     results(answer),
     ...plausible(answer),
@@ -33,11 +33,11 @@ function notes(answer) {
   );
 }
 
-function sentence(answer, isPromised) {
+function sentence(answer) {
   const safe = answer.safe_answer;
   if (answer.rejected) return say("sentence.rejected");
   if (safe.name === null) return say("sentence.none", { confidence: percent(safe.confidence) });
-  const share = isPromised ? safe.confidence : safe.probability;
+  const share = safe.promised ? safe.confidence : safe.probability;
   const sure = say(share >= 0.9 ? "sure.very" : share >= 0.7 ? "sure.likely" : "sure.perhaps");
   const name = nameAt(safe.rank, safe.name);
   const common = commonOf(answer, safe);
@@ -45,13 +45,13 @@ function sentence(answer, isPromised) {
   return common ? phrase(`${key}.common`, { sure, name, common }) : phrase(key, { sure, name });
 }
 
-function reasons(answer, isPromised) {
+function reasons(answer) {
   const safe = answer.safe_answer;
   if (answer.rejected) {
     return answer.is_plant ? [say("sentence.rejected.why", { probability: percent(answer.is_plant.probability) })] : [];
   }
   if (safe.name === null) return [nearest(answer)];
-  const trust = isPromised
+  const trust = safe.promised
     ? say("promised", { hundred: Math.round(100 * safe.confidence) })
     : say("promised.not", { probability: percent(safe.probability) });
   const rest = { genus: "promised.not.species", family: "promised.not.genus" }[safe.rank];

@@ -46,17 +46,3 @@ export function choicesInto(form) {
   form.append("crops", $("crops").value);
   form.append("confidence", $("confidence").value);
 }
-
-// Whether the share of right answers is promised: of one photo, where nothing else is known, as
-// much as the model's held-back photos could promise.
-export function isPromised(answer, form) {
-  const model = found?.models.find(
-    ({ name, version }) => name === answer.model.name && version === answer.model.version,
-  );
-  return Boolean(
-    model?.promised_confidence >= answer.safe_answer.confidence &&
-      answer.photos.length === 1 &&
-      !found.has_prior &&
-      !form.has("species_list"),
-  );
-}

@@ -2,7 +2,7 @@
 
 import { answerParts } from "./answer.js";
 import { Refusal, ask, hasKey, inWords, isKey, keepKey, predict } from "./asking.js";
-import { choicesInto, chosenModel, isPromised, limits, showConfidence, useChoices } from "./choices.js";
+import { choicesInto, chosenModel, limits, showConfidence, useChoices } from "./choices.js";
 import { $, make } from "./elements.js";
 import { heatPart } from "./heat.js";
 import {
@@ -144,7 +144,7 @@ function show(answer, photos, form) {
   }
 
   const why = heatPart(answer, photos, explain);
-  const [sentence, ...rest] = answerParts(answer, isPromised(answer, form), why);
+  const [sentence, ...rest] = answerParts(answer, why);
   $("answer").replaceChildren(sentence, ...rest);
   $("answer").hidden = false;
   $("tips").hidden = true;
