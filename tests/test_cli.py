@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +79,24 @@ def test_a_bad_photo_is_reported_and_the_others_go_on(
     assert named.candidates[0].label.name in result.stdout
 
 
+def test_a_name_that_is_no_text_commands_nothing(
+    flower: Path, tmp_path: Path, named: Answer
+) -> None:
+    odd = tmp_path / os.fsdecode(b"\x1b[31m\xff.jpg")
+    shutil.copy(flower, odd)
+    command = [sys.executable, "-m", "plant_classification.cli", "identify"]
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    missing = tmp_path / os.fsdecode(b"\xfe.jpg")
+    for options in ([], ["--json"]):
+        words = [*command, *options, str(odd), str(missing), str(flower)]
+        ran = subprocess.run(words, check=False, capture_output=True, env=strict)
+        assert ran.returncode == 1
+        said = (ran.stdout + ran.stderr).decode()
+        assert "\x1b[31m" not in said
+        assert said.count(named.candidates[0].label.name) >= 2
+        assert ".jpg does not exist" in said
+
+
 def test_an_observation_is_one_answer(run: Run, flower: Path) -> None:
     result = run("identify", "--observation", "--json", flower, flower)
     (answer,) = (json.loads(line) for line in result.stdout.splitlines())
@@ -119,7 +140,7 @@ def test_organs_are_told_one_for_each_photo(run: Run, flower: Path) -> None:
 def test_an_observation_of_six_photos_is_refused(run: Run, flower: Path) -> None:
     result = run("identify", "--observation", *[flower] * 6)
     assert result.exit_code == 1
-    assert "An observation has 1 to 5 photos; 6 came." in result.stderr
+    assert "An observation has 1 to 5 photos; 6 came." in str(result.exception)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification import photos
+from plant_classification.bulk.observations import Observation
 from plant_classification.bulk.remote import source_of
 from plant_classification.bulk.rows import printable
 from plant_classification.bulk.table_files import check_format
@@ -29,7 +30,7 @@ WAITING = 8
 
 def write_embeddings(
     out: Path,
-    places: Iterable[str],
+    observations: Iterable[Observation],
     model: ModelFolder,
     engine: Engine,
     settings: Settings,
@@ -40,7 +41,7 @@ def write_embeddings(
     Args:
         out: The table. ``features`` are ``float32 (D,)``: the mean of the last feature map, as
             ``Classifier.embed`` gives it; null where ``error`` says why.
-        places: Paths and addresses of photos.
+        observations: Whose photos they are; a row for each photo.
         model: For its preprocessing.
         engine: Its network, compiled ``for_many``.
         settings: For the limits of photos.
@@ -68,16 +69,22 @@ def write_embeddings(
         [("photo", arrow.string()), ("features", vectors), ("error", arrow.string())]
     )
 
-    def seen(place: str) -> tuple[str, NDArray[np.float32] | None, str | None]:
+    def seen(
+        photo: tuple[str, str | None],
+    ) -> tuple[str, NDArray[np.float32] | None, str | None]:
+        place, fault = photo
+        if fault:
+            return printable(place), None, printable(fault)
         try:
             source = source_of(place, settings)
-            photo = photos.read(source, settings, shorter_side=rule.shorter_side())
+            pixels = photos.read(source, settings, shorter_side=rule.shorter_side()).pixels
         except PlantClassificationError as error:
             return printable(place), None, printable(error.message)
-        return printable(place), engine.brief(rule.apply(photo.pixels)[0])[1], None
+        return printable(place), engine.brief(rule.apply(pixels)[0])[1], None
 
     threads = processors() + 1
-    rows = in_order(seen, places, threads, WAITING * threads)
+    given = ((photo, one.fault) for one in observations for photo in one.photos)
+    rows = in_order(seen, given, threads, WAITING * threads)
     done = 0
     with replacing(out) as partial, parquet.ParquetWriter(partial, schema) as table:
         while block := list(itertools.islice(rows, AT_ONCE)):

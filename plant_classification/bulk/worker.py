@@ -7,8 +7,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from plant_classification.bulk.answering import answer
 from plant_classification.bulk.observations import Observation
-from plant_classification.bulk.remote import source_of
 from plant_classification.bulk.rows import Lineage, Row, lineage_of, row_of, row_of_error
 from plant_classification.errors import ModelFolderError, PhotoError, PlantClassificationError
 from plant_classification.inference.classifier import Classifier
@@ -72,25 +72,16 @@ class Worker:
         return lineage_of(self._classifier.labels)
 
     def _found(self, lineage: Lineage, observation: Observation) -> Found:
-        if observation.fault:
-            return row_of_error(observation, observation.fault), False
-        photos, organs, settings = observation.photos, observation.organs, self._errand.settings
-        few = photos[: settings.max_photos]
+        errand = self._errand
         try:
-            sources = [source_of(one, settings) for one in few]
-            answer = self._classifier.answer(
-                sources, organs and organs[: len(few)], self._errand.question
-            )
+            found = answer(self._classifier, observation, errand.question, errand.settings)
         except ModelFolderError:
             raise
         except PlantClassificationError as error:
             if error.field in ASKED:  # which no photo would be answered
                 raise
             return row_of_error(observation, error.message), isinstance(error, PhotoError)
-        row = row_of(observation, answer, lineage)
-        if len(few) < len(photos):
-            row["warnings"].append(f"Only the first {len(few)} of {len(photos)} photos were seen.")
-        return row, True
+        return row_of(observation, found, lineage), True
 
 
 def main(descriptor: int) -> None:
@@ -101,10 +92,10 @@ def main(descriptor: int) -> None:
 def _begin(errand: Errand) -> Callable[[Sequence[Observation]], Any]:
     worker = Worker(errand)
 
-    def answer(observations: Sequence[Observation]) -> list[Found] | PlantClassificationError:
+    def found(observations: Sequence[Observation]) -> list[Found] | PlantClassificationError:
         try:
             return worker.found(observations)
         except PlantClassificationError as error:
             return error
 
-    return answer
+    return found

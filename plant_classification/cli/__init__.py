@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from plant_classification.cli.terminal import shown
 from plant_classification.errors import PlantClassificationError
 
 COMMANDS = {
@@ -49,5 +50,5 @@ def main() -> None:
     try:
         cli()
     except PlantClassificationError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {shown(str(error))}", err=True)
         sys.exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from plant_classification.cli.terminal import shown
 from plant_classification.taxonomy import listed
 
 if TYPE_CHECKING:
@@ -42,13 +43,13 @@ def show(answer: Answer, name: str, console: Console) -> None:
                 f"{probability:.1%}",
                 common,
             )
-    console.print(Text(name, style="bold"))
+    console.print(Text(shown(name), style="bold"))
     console.print(table)
     console.print(Text(in_words(answer), style="bold green"), soft_wrap=True)
     if plausible := plausible_in_words(answer):
         console.print(Text(plausible), soft_wrap=True)
     for warning in answer.warnings:
-        console.print(Text(f"Note: {warning}", style="yellow"), soft_wrap=True)
+        console.print(Text(f"Note: {shown(warning)}", style="yellow"), soft_wrap=True)
     console.print()
 
 

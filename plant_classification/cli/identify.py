@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,11 +23,15 @@ from plant_classification.cli.bulk import (
     write,
 )
 from plant_classification.cli.saliency import GRAD_CAM, METHODS, check_saliency, explained
-from plant_classification.errors import ArgumentError, PlantClassificationError
-from plant_classification.question import ORGANS, Question
+from plant_classification.cli.terminal import shown
+from plant_classification.errors import PlantClassificationError
+from plant_classification.question import ORGANS, Question, check_photos
 
 if TYPE_CHECKING:
-    from plant_classification.inference import Answer, Classifier
+    from plant_classification.inference import Answer
+
+FATAL = {*(field.name for field in dataclasses.fields(Question)), "taxon", "saliency"}
+"""Arguments by which no photo would be answered."""
 
 
 @click.command()
@@ -171,8 +175,7 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     A photo that cannot be read is reported and the others go on; the exit status is then 1. With
     --out such a photo is a row with its error.
     """
-    from rich.console import Console
-
+    from plant_classification.bulk.answering import answer
     from plant_classification.inference.classifier import Classifier
     from plant_classification.models import model_at, ready
     from plant_classification.settings import load_settings
@@ -189,7 +192,6 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
         month=month,
         no_reject=no_reject,
     )
-    asked = dataclasses.asdict(question)
     grouping = Grouping(by, column)
     check_count(organs, photos)
     check_saliency(saliency, taxon, saliency_by, 1 if observation else len(photos))
@@ -204,34 +206,20 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
         job = Job(places, grouping, question, out, bool(form), strict, cluster)
         write(job, chosen, settings)
         return
+    if observation:
+        check_photos(len(photos), settings.max_photos)
     classifier = Classifier(chosen, settings, settings.precision)
+
+    def answered(one: Observation) -> Answer:
+        if saliency:
+            return explained(classifier, one, question, saliency, taxon, saliency_by)
+        return answer(classifier, one, question, settings)
+
     if given:
         found: Iterable[Observation] = _of_arguments(photos, organs, as_one=observation)
     else:
         found = find(photos, grouping, standard_input())
-    failed = False
-    for one in found:
-        name = ", ".join(Path(photo).name for photo in one.photos)
-        name = printable(name if one.name in one.photos else one.name)
-        try:
-            if saliency:
-                answer = explained(
-                    classifier, one.photos, one.organs, asked, saliency, taxon, saliency_by
-                )
-            else:
-                answer = _answer(classifier, one, question)
-        except PlantClassificationError as error:
-            if error.field in (*asked, "taxon", "saliency"):  # which no photo would be answered
-                raise
-            failed = True
-            _report(error, name, as_json=as_json)
-        else:
-            if as_json:
-                line = json.dumps(answer.to_dict(), ensure_ascii=False, allow_nan=False)
-                click.echo(printable(line))
-            else:
-                show(answer, name, Console(highlight=False, markup=False, emoji=False))
-    if failed:
+    if not _print_answers(found, answered, as_json=as_json):
         ctx.exit(1)
 
 
@@ -249,15 +237,34 @@ def _of_arguments(
     ]
 
 
-def _answer(classifier: Classifier, one: Observation, question: Question) -> Answer:
-    if one.fault:
-        raise ArgumentError(one.fault)
-    return classifier.answer(one.photos, one.organs, question)
+def _print_answers(
+    observations: Iterable[Observation], answered: Callable[[Observation], Answer], *, as_json: bool
+) -> bool:
+    """Print what each is answered, or what is wrong with it; whether all could be answered."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    are_answered = True
+    for one in observations:
+        name = Path(one.name).name if one.name in one.photos else one.name
+        try:
+            answer = answered(one)
+        except PlantClassificationError as error:
+            if error.field in FATAL:
+                raise
+            are_answered = False
+            if as_json:
+                fault = {"status": "error", "message": error.message, "photos": [{"name": name}]}
+                _print_json(fault)
+            else:
+                click.echo(f"Error: {shown(str(error))}", err=True)
+        else:
+            if as_json:
+                _print_json(answer.to_dict())
+            else:
+                show(answer, name, console)
+    return are_answered
 
 
-def _report(error: PlantClassificationError, name: str, *, as_json: bool) -> None:
-    if as_json:
-        line = {"status": "error", "message": error.message, "photos": [{"name": name}]}
-        click.echo(json.dumps(line, ensure_ascii=False))
-    else:
-        click.echo(f"Error: {printable(str(error))}", err=True)
+def _print_json(said: Mapping[str, Any]) -> None:
+    click.echo(printable(json.dumps(said, ensure_ascii=False, allow_nan=False)))

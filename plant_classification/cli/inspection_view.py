@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from plant_classification.cli.terminal import shown
 from plant_classification.data.inspection import Group, Inspection, cautions, sizes_in_words
 from plant_classification.data.long_tail import long_tail
 from plant_classification.taxonomy import Label, listed
@@ -143,7 +144,4 @@ def _say_some(console: Console, what: str, lines: Sequence[str]) -> None:
 
 
 def _say(console: Console, text: str = "", style: str = "") -> None:
-    """Print a line, without what could steer the terminal: names and paths come from strangers."""
-    text = text.replace("\N{NO-BREAK SPACE}", " ")
-    plain = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
-    console.print(Text(plain, style=style), soft_wrap=True)
+    console.print(Text(shown(text), style=style), soft_wrap=True)

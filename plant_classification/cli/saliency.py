@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +12,9 @@ from plant_classification.cli.quiet import load_tensorflow
 from plant_classification.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from plant_classification.bulk.observations import Observation
     from plant_classification.inference import Answer, Classifier
+    from plant_classification.question import Question
 
 GRAD_CAM = "grad-cam"
 METHODS = (GRAD_CAM, "integrated-gradients", "smoothgrad")
@@ -43,9 +44,8 @@ def check_saliency(file: Path | None, taxon: str | None, method: str, answers: i
 
 def explained(
     classifier: Classifier,
-    photos: Sequence[str],
-    organs: Sequence[str] | None,
-    asked: Mapping[str, Any],
+    observation: Observation,
+    question: Question,
     file: Path,
     taxon: str | None,
     method: str,
@@ -57,7 +57,7 @@ def explained(
     """
     from plant_classification.files import write_file
 
-    explanation = classifier.explain(photos, organs, taxon, **asked)
+    explanation = classifier.explanation(observation.photos, observation.organs, taxon, question)
     if method != GRAD_CAM:
         load_tensorflow()
         from plant_classification.evaluation.gradient_saliency import explain_by_gradients

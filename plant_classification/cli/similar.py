@@ -148,11 +148,11 @@ def embed(photos: tuple[str, ...], model: str | None, models_dir: Path | None, o
     settings = load_settings(models_dir=models_dir)
     chosen = _model(model, settings)
     engine = engine_of(chosen, settings.precision, settings.threads, for_many=True)
-    places = (place for one in find(photos, Grouping(), standard_input()) for place in one.photos)
+    found = find(photos, Grouping(), standard_input())
     with photo_bar() as bar:
         try:
             done = write_embeddings(
-                out, places, chosen, engine, settings, lambda done: bar(done, None, "seen")
+                out, found, chosen, engine, settings, lambda done: bar(done, None, "seen")
             )
         except OSError as error:
             raise ArgumentError(f"{out} cannot be written: {error.strerror}.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import logging
 from collections.abc import Callable
@@ -56,8 +55,9 @@ def _answer(
             return None
         classifier = load(_ready(message.model, message.checkpoint, settings))
         if isinstance(message, ExplanationRequest):
-            asked = dataclasses.asdict(message.question)
-            return classifier.explain(message.photos, message.organs, message.taxon, **asked)
+            return classifier.explanation(
+                message.photos, message.organs, message.taxon, message.question
+            )
         return classifier.answer(message.photos, message.organs, message.question)
     except PlantClassificationError as error:
         return error

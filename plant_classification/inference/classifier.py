@@ -185,7 +185,17 @@ class Classifier:
             PhotoError, UrlError: A photo that cannot be read, named in the sentence.
             ModelFolderError: A file of the model is damaged.
         """
-        answer, looks = self._answer(photos, organs, Question(**asked), explained=True)
+        return self.explanation(photos, organs, taxon, Question(**asked))
+
+    def explanation(
+        self,
+        photos: photo_files.Source | Sequence[photo_files.Source],
+        organs: Sequence[str] | None,
+        taxon: str | None,
+        question: Question,
+    ) -> Explanation:
+        """The same as :meth:`explain`, for a question that is put together already."""
+        answer, looks = self._answer(photos, organs, question, explained=True)
         name = taxon or answer.candidates[0].label.name
         members = self._members(name, answer)
         try:

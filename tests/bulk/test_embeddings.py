@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from darwin_core_archives import write_archive
 from drawn_plants import draw_plants
 from tiny_network import CHANNELS, RULE, write_tiny_model
 
@@ -40,6 +41,21 @@ def test_each_photo_has_the_features_that_the_classifier_gives_or_an_error(
         pixels = read(row["photo"], settings, shorter_side=RULE.shorter_side()).pixels
         assert len(row["features"]) == CHANNELS
         np.testing.assert_allclose(row["features"], classifier.embed(pixels[None])[0], atol=1e-3)
+
+
+def test_what_an_archive_names_here_is_not_read(
+    tmp_path: Path, settings: Settings, flower: Path
+) -> None:
+    write_tiny_model(settings.models_dir / "tiny")
+    media = [{"gbifID": "7", "type": "StillImage", "identifier": str(flower)}]
+    archive = write_archive(tmp_path / "gbif", [{"gbifID": "7"}], media)
+    out = tmp_path / "t.parquet"
+    words = ["embed", archive, "--out", out, "--models-dir", settings.models_dir]
+    result = CliRunner().invoke(cli, list(map(str, words)))
+    assert result.exit_code == 0, result.output
+    (row,) = pq.read_table(out).to_pylist()
+    assert row["features"] is None
+    assert row["error"] == f"{flower} is no address on the web."
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from plant_classification import Classifier
 from plant_classification.bulk.observations import Grouping, find
 from plant_classification.bulk.remote import read_remote
 from plant_classification.bulk.run import Job, run
+from plant_classification.cli import cli
 from plant_classification.errors import ArgumentError, UrlError
 from plant_classification.models import read_model_folder
 from plant_classification.models.choosing import STARTER_FOLDER
@@ -68,6 +70,13 @@ def test_its_photos_are_rows_and_one_that_is_gone_is_an_error(
         assert {**row, "observation": "", "photos": []} == {
             **local, "observation": "", "photos": [],
         }  # fmt: skip
+
+
+def test_its_photos_are_named_without_a_table_too(store: str, flower: Path) -> None:
+    result = CliRunner().invoke(cli, ["identify", "--json", f"{store}/bed", str(flower)])
+    assert result.exit_code == 0, result.output
+    first, second, local = (json.loads(line)["labels"] for line in result.stdout.splitlines())
+    assert first == second == local
 
 
 def test_no_more_is_read_than_a_photo_may_have(store: str, flower: Path, tmp_path: Path) -> None:

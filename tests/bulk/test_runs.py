@@ -167,6 +167,17 @@ def test_photos_of_a_folder_are_answered_together_the_first_five_of_them(
     assert len(row["sha256"]) == 5
 
 
+def test_answers_without_a_table_are_of_the_first_five_too(
+    command: list[str], garden: Path
+) -> None:
+    words = [*command[: command.index("--out")], "--json", "--by", "folder", str(garden)]
+    ran = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    answers = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [len(answer["photos"]) for answer in answers] == [5] * (PHOTOS // 6)
+    assert "Only the first 5 of 6 photos were seen." in answers[0]["warnings"]
+
+
 def test_ten_thousand_empty_files_are_rows(runs: Runs, tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
