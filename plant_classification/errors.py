@@ -9,8 +9,10 @@
     ├── UrlError                    422  an address that is refused
     │   ├── UnreachableUrlError     502  no answer, or not a 200
     │   └── SlowUrlError            504  too slow
+    ├── SlowRequestError            408  its body did not come in time
     ├── UnavailableError            503  the inference process died, or too many wait
-    │   └── ModelNotReadyError      503  the model must be converted first
+    │   ├── ModelNotReadyError      503  the model must be converted first
+    │   └── TooManyTrainingsError   503  so many run or wait
     ├── DeadlineError               504  no answer in time
     ├── DatasetError                422  a data set that cannot be used
     ├── TrainingError               500  a training that cannot go on
@@ -98,6 +100,13 @@ class SlowUrlError(UrlError):
     """The address did not deliver within the time that the settings allow."""
 
     status = 504
+    retry_after = 1
+
+
+class SlowRequestError(PlantClassificationError):
+    """The body of a request did not come within the deadline of the settings."""
+
+    status = 408
 
 
 class UnavailableError(PlantClassificationError):
@@ -113,10 +122,17 @@ class ModelNotReadyError(UnavailableError):
     retry_after = 15
 
 
+class TooManyTrainingsError(UnavailableError):
+    """There is no room for a further training; each may take hours."""
+
+    retry_after = 60
+
+
 class DeadlineError(PlantClassificationError):
     """No answer within the deadline of the settings; what was running has been ended."""
 
     status = 504
+    retry_after = 1
 
 
 class DatasetError(PlantClassificationError):

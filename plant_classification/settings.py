@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 import yaml
 
@@ -17,6 +17,9 @@ ENVIRONMENT_PREFIX = "PLANT_CLASSIFICATION_"
 CONFIG_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG"
 TRAINING = "training"
 """The part of config.yaml that :mod:`plant_classification.training.config` reads."""
+
+Precision = Literal["auto", "f32", "bf16"]
+PRECISIONS = get_args(Precision)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Settings:
     max_model_bytes: int
     families: Path | None
     cached_models: int
-    precision: str
+    precision: Precision
     threads: int
     max_photos: int
     max_photo_bytes: int
@@ -45,17 +48,8 @@ class Settings:
     trainings_dir: Path
 
 
-AT_LEAST_ONE = {
-    "max_model_bytes",
-    "cached_models",
-    "max_photos",
-    "max_photo_bytes",
-    "max_total_bytes",
-    "max_pixels",
-    "min_side",
-}
+MAY_BE_ZERO = {"threads", "url_redirects"}
 MOST_SECONDS = 86_400
-PRECISIONS = ("auto", "f32", "bf16")
 
 
 def load_settings(**arguments: Any) -> Settings:
@@ -100,7 +94,7 @@ def read_yaml(path: Path) -> object:
 
 
 def _from_text(key: str, text: str, variable: str) -> object:
-    if get_type_hints(Settings).get(key) in (str, Path, Path | None):
+    if get_type_hints(Settings).get(key) in (Path, Path | None):
         return text
     try:
         return yaml.safe_load(text)
@@ -147,7 +141,7 @@ def _switch(_key: str, value: Any) -> bool:
 
 
 def _whole_number(key: str, value: Any) -> int:
-    minimum = 1 if key in AT_LEAST_ONE else 0
+    minimum = 0 if key in MAY_BE_ZERO else 1
     if type(value) is not int or value < minimum:
         raise ValueError(f"a whole number from {minimum} up")
     return value
@@ -205,6 +199,6 @@ CONVERTERS: dict[Any, Callable[[str, Any], Any]] = {
     Path: _folder,
     Path | None: _file,
     Mapping[str, str]: _addresses,
-    str: _precision,
+    Precision: _precision,
     tuple[str, ...]: _names,
 }

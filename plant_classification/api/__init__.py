@@ -1,8 +1,8 @@
 """The entry points of DEEPaaS: names a plant, and trains, over HTTP and in ``deepaas-cli``.
 
-``predict``, ``warm`` and ``train`` run in the worker processes of the server, each with an
-inference process of its own and one for a training; everything else runs in the server, which never
-loads the engine.
+Under ``deepaas-run``, ``predict``, ``warm`` and ``train`` run in worker processes of the server,
+each with an inference process of its own and one for a training; everything else runs in the
+server. For ``serve`` see ``server.lanes``. Neither server loads the engine.
 """
 
 from __future__ import annotations

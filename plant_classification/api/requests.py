@@ -19,6 +19,7 @@ from webargs import aiohttpparser
 from webargs.core import get_value, missing
 
 from plant_classification import schemas
+from plant_classification.errors import SlowRequestError
 from plant_classification.settings import Settings, load_settings
 
 MOST_LISTED = 100
@@ -159,7 +160,7 @@ async def _read_body(request: web.Request) -> Any:
             return body
     except asyncio.TimeoutError:
         raise RequestError(
-            web.HTTPRequestTimeout.status_code,
+            SlowRequestError.status,
             f"The body did not come within {settings().deadline_seconds:g} seconds.",
             {},
         ) from None

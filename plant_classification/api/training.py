@@ -183,7 +183,7 @@ def _check_place(text: str, settings: Settings) -> None:
 
 
 def _check_relative(text: str, _settings: Settings) -> None:
-    if Path(text).is_absolute() or ".." in Path(text).parts:
+    if not _is_plain(text):
         raise ArgumentError(_must_be_inside("the data set"))
 
 
@@ -217,8 +217,7 @@ def _inside(text: str, folder: Path, called: str) -> Path:
     """What a path inside a folder means; what lies outside is not told of."""
     try:
         path = (folder / text).resolve()
-        is_plain = not Path(text).is_absolute() and ".." not in Path(text).parts
-        is_inside = is_plain and path.is_relative_to(folder.resolve())
+        is_inside = _is_plain(text) and path.is_relative_to(folder.resolve())
         exists = is_inside and path.exists()
     except (OSError, ValueError, RuntimeError):  # too long, not a name, or links in a circle
         is_inside = exists = False
@@ -227,6 +226,10 @@ def _inside(text: str, folder: Path, called: str) -> Path:
     if not exists:
         raise ArgumentError(f"There is no {text!r} in {called} of the server.")
     return path
+
+
+def _is_plain(text: str) -> bool:
+    return not Path(text).is_absolute() and ".." not in Path(text).parts
 
 
 def _must_be_inside(called: str) -> str:

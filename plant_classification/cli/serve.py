@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import logging
 import os
+import re
 import socket
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,9 @@ from plant_classification.settings import ENVIRONMENT_PREFIX, load_settings
 
 SHUTDOWN_SECONDS = 25.0
 """For what runs; Kubernetes kills after 30."""
+
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s?#]+", re.IGNORECASE)
+"""What browsers send (RFC 6454)."""
 
 OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 NOT_LISTENING = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES)
@@ -68,6 +72,12 @@ def serve(
             f"Whoever reaches {host} could ask this server. Give --api-keys FILE (make one with: "
             "plant-classification keys add NAME --api-keys FILE), or --public if that is meant."
         )
+    for origin in cors:
+        if origin != "*" and not ORIGIN.fullmatch(origin):
+            raise click.UsageError(
+                f"--cors takes '*', or a site as browsers name it, such as https://park.example, "
+                f"without a path or a slash at its end; not {origin!r}."
+            )
     if not find_spec("prometheus_client"):
         raise click.UsageError(
             "serve needs prometheus_client: pip install 'plant-classification[serve]'."
@@ -87,7 +97,8 @@ def serve(
     logging.getLogger("py.warnings").setLevel(logging.ERROR)  # of DEEPaaS's dependencies
     settings = load_settings()
     names = None if api_keys or public else (*OWN_NAMES, host.lower())
-    asked = Options(processes or processors(), most_waiting, api_keys, cors, names)
+    origins = tuple(origin.lower() for origin in cors)
+    asked = Options(processes or processors(), most_waiting, api_keys, origins, names)
     try:
         web.run_app(
             make_app(asked, settings),

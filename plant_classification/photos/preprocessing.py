@@ -98,10 +98,7 @@ class Preprocessing:
             raise ValueError(f"crops must be one of {CROP_COUNTS}, not {crops}")
         height, width = pixels.shape[:2]
         boxes = self.crop_boxes(width, height, crops)
-        if boxes == [(0.0, 0.0, self.size, self.size)] and (width, height) == (
-            self.size,
-            self.size,
-        ):
+        if boxes == [(0.0, 0.0, self.size, self.size)]:
             return pixels[np.newaxis]
         views = np.stack([self._resize(pixels, box) for box in boxes])
         return np.concatenate([views, views[:, :, ::-1]]) if crops == 10 else views

@@ -199,19 +199,11 @@ def refusal(
 ) -> web.Response:
     """An error in the form that the routes of this path have."""
     if plantnet.is_mine(request.path):
-        response = plantnet.refusal(status, message)
-    else:
-        errors = {field: [message]} if field else {}
-        body = {
-            "status": "error",
-            "message": message,
-            "errors": errors,
-            "request_id": request["id"],
-        }
-        response = web.json_response(body, status=status)
-    if retry_after is not None:
-        response.headers[hdrs.RETRY_AFTER] = str(retry_after)
-    return response
+        return plantnet.refusal(status, message, retry_after)
+    errors = {field: [message]} if field else {}
+    body = {"status": "error", "message": message, "errors": errors, "request_id": request["id"]}
+    headers = None if retry_after is None else {hdrs.RETRY_AFTER: str(retry_after)}
+    return web.json_response(body, status=status, headers=headers)
 
 
 def _from_own_pages(origins: tuple[str, ...]) -> Middleware:

@@ -20,10 +20,12 @@ async def _health(_request: web.Request) -> web.Response:
 
 
 async def _readiness(request: web.Request) -> web.Response:
-    if request.app[PREDICTORS].is_ready:
+    predictors = request.app[PREDICTORS]
+    if predictors.is_ready:
         return web.json_response({"status": "OK"})
+    predictors.try_again()  # no request would come to it where a balancer waits for this route
     return web.json_response(
-        {"status": "error", "message": "The model is being loaded."},
+        {"status": "error", "message": "No model is loaded yet."},
         status=web.HTTPServiceUnavailable.status_code,
         headers={"Retry-After": "1"},
     )

@@ -12,15 +12,12 @@ from deepaas.model.v2.wrapper import ModelWrapper
 
 from plant_classification import api, schemas
 from plant_classification.api.requests import RequestError
-from plant_classification.errors import PlantClassificationError, UnavailableError
+from plant_classification.errors import PlantClassificationError, TooManyTrainingsError
 from plant_classification.inference import Supervisor
 from plant_classification.photos import Url
 from plant_classification.server.addresses import Addresses
 from plant_classification.server.predictors import Predictors
 from plant_classification.server.training_lane import TrainingLane
-
-FULL_SECONDS = 60
-"""Until it is worth asking again whether there is room for a training."""
 
 
 class Lanes:
@@ -44,8 +41,8 @@ class Lanes:
             return _formed(predicted)
         try:
             return _formed(self._trainings.begin(work))
-        except UnavailableError as error:
-            raise RequestError(error.status, error.message, {}, FULL_SECONDS) from None
+        except TooManyTrainingsError as error:
+            raise RequestError(error.status, error.message, {}, error.retry_after) from None
 
     async def _predicted(self, work: partial[Any]) -> Any:
         begun = False

@@ -66,11 +66,13 @@ def is_mine(path: str) -> bool:
     return version == "v2" and place in MINE
 
 
-def refusal(status: int, message: str) -> web.Response:
+def refusal(status: int, message: str, retry_after: int | None = None) -> web.Response:
     """An error in the form that the service has."""
     error = PHRASES.get(status) or HTTPStatus(status).phrase
     return web.json_response(
-        {"statusCode": status, "error": error, "message": message}, status=status
+        {"statusCode": status, "error": error, "message": message},
+        status=status,
+        headers=None if retry_after is None else {hdrs.RETRY_AFTER: str(retry_after)},
     )
 
 
@@ -81,10 +83,7 @@ def refused(error: PlantClassificationError) -> web.Response:
         status = HTTPStatus.BAD_REQUEST.value
     if error.field and error.field.startswith("photos["):
         message = f"{PHOTOS}{error.field.removeprefix('photos')}: {message}"
-    response = refusal(status, message)
-    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT):
-        response.headers[hdrs.RETRY_AFTER] = str(error.retry_after or 1)
-    return response
+    return refusal(status, message, error.retry_after)
 
 
 async def _wrong_method(allowed: Sequence[str], request: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import Any
 
 from plant_classification.question import ORGANS
-from plant_classification.server.plantnet_format import ENGLISH, LANGUAGES, TYPES, Asked
+from plant_classification.server.plantnet_format import ENGLISH, TYPES, Asked
 
 Schema = dict[str, Any]
 
@@ -26,7 +26,10 @@ ORGAN: Schema = {"type": "string", "enum": list(ORGANS), "default": "auto"}
 FAULTS = {
     "400": "A parameter or a photo that cannot be used.",
     "401": "This server wants an API key.",
+    "403": "A page of another site asks, or the server is called by another name.",
     "404": "No such project; or 'Species not found': the photos show no plant, or no known one.",
+    "405": "Another method is meant here.",
+    "408": "The form did not come in time.",
     "413": "More bytes than a photo, or all of them, may have.",
     "415": "Not a picture that is read, or a form that is compressed.",
     "500": "The server made an error.",
@@ -127,7 +130,7 @@ def _operation(summary: str, schema: Schema, parameters: tuple[str, ...] = ()) -
 def _parameters() -> Schema:
     organs = {"style": "form", "explode": True, "description": "None, or one for each photo."}
     many = {"style": "form", "explode": True, "required": True}
-    lang = {"type": "string", "enum": list(LANGUAGES), "default": ENGLISH}
+    lang = {"type": "string", "default": ENGLISH}
     results = {"type": "integer", "minimum": 1, "default": Asked.nb_results}
     number = {"type": "integer", "minimum": 1}
     found = [
@@ -140,7 +143,12 @@ def _parameters() -> Schema:
         },
         _query("images", _list({"type": "string", "format": "uri"}), **many),
         _query("organs", _list(ORGAN), **organs),
-        _query("lang", lang, description="Of the common names; English where there is none."),
+        _query(
+            "lang",
+            lang,
+            description="Of the common names, as /v2/languages lists it; English where there is "
+            "none.",
+        ),
         _query("nb-results", results),
         _query("no-reject", SWITCH, description="Answer for photos of no known plant, too."),
         _query("include-related-images", SWITCH, description="Their list is empty here."),

@@ -47,6 +47,8 @@ class Predictors:
         self._all = [Supervisor(settings, workers=processes) for _ in range(processes)]
         self._idle: queue.SimpleQueue[Supervisor] = queue.SimpleQueue()
         self._loaded: set[Supervisor] = set()
+        self._trying: Future[None] | None = None
+        self._fault: str | None = None
         self._is_closed = False
 
     @property
@@ -58,6 +60,11 @@ class Predictors:
         """Let every process load the model; requests wait for the first that has."""
         for supervisor in self._all:
             self._threads.submit(self._offer, supervisor)
+
+    def try_again(self) -> None:
+        """Where no process has the model, let an idle one load it: its fault may be mended."""
+        if not self._is_closed and (self._trying is None or self._trying.done()):
+            self._trying = self._threads.submit(self._retry)
 
     async def run(self, work: Callable[[Supervisor], Result]) -> Result:
         """Let the next free process do something.
@@ -116,14 +123,21 @@ class Predictors:
         finally:
             self._idle.put(supervisor)
 
+    def _retry(self) -> None:
+        if not self._loaded:
+            with contextlib.suppress(queue.Empty):
+                self._offer(self._idle.get_nowait())
+
     def _load(self, supervisor: Supervisor) -> None:
-        """Load the model; a process that cannot tells so to who asks for it."""
+        """Load the model; what is wrong is told once to the log, and to each who asks for it."""
         try:
             supervisor.warm()
             self._loaded.add(supervisor)
+            self._fault = None
         except PlantClassificationError as error:
-            if not self._is_closed:
+            if not self._is_closed and error.message != self._fault:
                 LOG.error("the model that answers when none is named cannot be used yet: %s", error)
+            self._fault = error.message
 
     async def close(self) -> None:
         """End the processes, and what they do."""

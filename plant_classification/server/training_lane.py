@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from plant_classification.errors import TrainingError, UnavailableError
+from plant_classification.errors import TooManyTrainingsError, TrainingError, UnavailableError
 from plant_classification.processes import Process, answer_messages
 
 MOST = 8
@@ -36,10 +36,10 @@ class TrainingLane:
             What it will return, or raise; ``TrainingError`` where its process died.
 
         Raises:
-            UnavailableError: There is no room for it.
+            TooManyTrainingsError: There is no room for it.
         """
         if len(self._tasks) >= MOST:
-            raise UnavailableError(
+            raise TooManyTrainingsError(
                 f"{len(self._tasks)} trainings run or wait already; ask again later."
             )
         task = asyncio.ensure_future(self._done(work))

@@ -24,8 +24,9 @@ MOST_ENDED = 100
 """Of the trainings that have ended so many are listed."""
 
 STOPPED = (
-    "The server was stopped while it trained. What is done is kept; whoever runs the server can go "
-    "on with it: plant-classification train DATA --name NAME --resume, and the same options."
+    "The server was stopped before this training ended; start it again. Where the server's machine "
+    "went down with it, checkpoints may be left, and whoever runs it can go on with them: "
+    "plant-classification train DATA --name NAME --resume, and the same options."
 )
 
 

@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from plant_classification.errors import ArgumentError, UnsupportedFormatError
+from plant_classification.errors import ArgumentError, SlowRequestError, UnsupportedFormatError
 from plant_classification.photos.sources import check_size, check_total
 from plant_classification.settings import Settings
 
@@ -73,6 +73,7 @@ async def read_form(request: web.Request, settings: Settings) -> Form:
     Raises:
         UnsupportedFormatError: The body, or a part of it, is compressed or otherwise encoded.
         ArgumentError: The body is no multipart form, is broken off, or has too many parts.
+        SlowRequestError: It did not come within ``deadline_seconds``.
         TooManyBytesError: A photo, or all of them, have more bytes than the settings allow.
     """
     _check_encodings(*request.headers.getall(hdrs.CONTENT_ENCODING, []))
@@ -83,7 +84,7 @@ async def read_form(request: web.Request, settings: Settings) -> Form:
         reading = _read_parts(aiohttp.MultipartReader(request.headers, content), settings)
         return await asyncio.wait_for(reading, settings.deadline_seconds)
     except asyncio.TimeoutError:
-        raise ArgumentError(
+        raise SlowRequestError(
             f"The form did not come within {settings.deadline_seconds:g} seconds."
         ) from None
     except READING_FAILS:
@@ -119,7 +120,7 @@ async def _read_parts(reader: aiohttp.MultipartReader, settings: Settings) -> Fo
     photos: list[UploadedPhoto] = []
     texts: dict[str, list[str]] = {}
     size = 0
-    for _ in range(MOST_PARTS):
+    for _ in range(MOST_PARTS + 1):  # the last one is the end
         part = await reader.next()
         if part is None:
             return Form(tuple(photos), texts)

@@ -155,10 +155,11 @@ def test_a_server_may_be_called_as_it_was_told_to_listen(tmp_path: Path) -> None
     assert answered == [200]
 
 
-def test_a_body_that_does_not_come_is_given_up(service: Service) -> None:
+@pytest.mark.parametrize("path", [PREDICT, "/v2/identify/all"])
+def test_a_body_that_does_not_come_is_given_up(service: Service, path: str) -> None:
     with connected(service) as opened:
         opened.sendall(
-            f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
             "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n".encode()
         )
         assert opened.recv(1000).startswith(b"HTTP/1.1 408 ")

@@ -464,6 +464,11 @@ def test_a_body_that_is_no_form(server: str, body: bytes, kind: str) -> None:
     told(send(f"{server}/v2/identify/all", body, kind), 400)
 
 
+def test_a_form_of_as_many_parts_as_there_may_be(server: str) -> None:
+    body = part("a", b"") * (MOST_PARTS - 1) + part("images", RAMP) + b"--x--\r\n"
+    assert send(f"{server}/v2/identify/all?no-reject=true", body).status_code == 200
+
+
 def test_what_is_encoded(server: str) -> None:
     address = f"{server}/v2/identify/all"
     headers = {"Content-Type": "multipart/form-data; boundary=x", "Content-Encoding": "gzip"}

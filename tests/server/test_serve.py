@@ -16,17 +16,19 @@ from typing import Any
 
 import pytest
 import requests
-from api.service import MODULE, Service, serving_all
+from api.service import MODULE, Service, serving_all, serving_unready
 from api.test_bad_requests import refused
 from api.test_crashes import refused_when_killed
 from api.web import Web
 from click.testing import CliRunner
 from drawn_plants import draw_plants
 from processes import all_gone, wait_until
+from tiny_network import write_tiny_model
 
 from plant_classification import Answer
 from plant_classification.cli import cli
 from plant_classification.models.choosing import STARTER_FOLDER
+from plant_classification.models.folder import NETWORK_WEIGHTS
 from plant_classification.server.addresses import AT_ONCE
 
 pytestmark = pytest.mark.xdist_group("serve")
@@ -65,6 +67,19 @@ def test_the_models_folder_that_is_named_is_that_of_all_routes(tmp_path: Path) -
         assert metadata["model"]["name"] == "garden"
         assert service.get("/page/models").json()["default"] == "garden"
         assert service.post(DAHLIA).json()["model"]["name"] == "garden"
+
+
+def test_it_is_ready_when_its_model_is_mended_though_nobody_asks(tmp_path: Path) -> None:
+    weights = write_tiny_model(tmp_path / "models" / "garden").path / NETWORK_WEIGHTS
+    content = weights.read_bytes()
+    weights.write_bytes(bytes(len(content)))
+    with serving_unready(tmp_path, "--processes", "1") as service:
+        wait_until(lambda: "cannot be used yet" in service.log(), "it has tried")
+        for _ in range(3):
+            assert service.get("/readyz").status_code == 503
+        weights.write_bytes(content)
+        wait_until(lambda: service.get("/readyz").ok, "it is ready")
+        assert service.log().count("cannot be used yet") == 1
 
 
 def test_process_and_model_are_told_apart(service: Service) -> None:
@@ -307,7 +322,7 @@ def test_keys_are_asked_for_and_the_page_and_health_are_not(tmp_path: Path, flow
 
 def test_pages_of_other_sites_may_ask_where_they_are_welcome(tmp_path: Path) -> None:
     welcome = "https://park.example"
-    with serving_all(tmp_path, "--processes", "1", "--cors", welcome) as service:
+    with serving_all(tmp_path, "--processes", "1", "--cors", "https://Park.example") as service:
         for origin, allowed in ((welcome, welcome), ("https://other.example", None)):
             headers = {"Origin": origin}
             for response in (
@@ -316,6 +331,13 @@ def test_pages_of_other_sites_may_ask_where_they_are_welcome(tmp_path: Path) -> 
                 requests.options(service.address, headers=headers, timeout=60),
             ):
                 assert response.headers.get("Access-Control-Allow-Origin") == allowed
+
+
+@pytest.mark.parametrize("origin", ["https://park.example/", "park.example", "https://"])
+def test_a_site_that_no_browser_names_so_is_refused(origin: str) -> None:
+    result = CliRunner().invoke(cli, ["serve", "--cors", origin])
+    assert result.exit_code == 2
+    assert "such as https://park.example" in result.stderr
 
 
 @pytest.mark.slow
@@ -343,7 +365,7 @@ def test_trainings_are_remembered_over_a_restart(tmp_path: Path) -> None:
         kept = trainings(service)
         assert kept[first] == done
         assert kept[stopped]["status"] == "error"
-        assert "was stopped while it trained" in kept[stopped]["message"]
+        assert "was stopped before this training ended" in kept[stopped]["message"]
         address = f"{service.root}/v2/models/{MODULE}/train/"
         requests.delete(address + stopped, timeout=60)
         assert set(trainings(service)) == {first}

@@ -23,7 +23,7 @@ export function currentPhotos() {
 }
 
 export function isAddress(text) {
-  return ADDRESS.test(text.trim());
+  return ADDRESS.test(text.trim()) && parsed(text.trim()) !== null;
 }
 
 export function addFiles(files) {
@@ -145,15 +145,24 @@ export function pictureOf(photo, alt) {
 }
 
 function kindOf({ address, name }) {
-  return address ? new URL(address).host : name.split(".").pop().toUpperCase().slice(0, 5);
+  return address ? parsed(address).host : name.split(".").pop().toUpperCase().slice(0, 5);
 }
 
 function nameOf(address) {
   if (address.startsWith("data:")) return say("photos.pasted");
+  const { pathname, host } = parsed(address);
   try {
-    const { pathname, host } = new URL(address);
     return decodeURIComponent(pathname.split("/").pop()) || host;
   } catch {
-    return address;
+    return address; // with a sign that is no UTF-8
+  }
+}
+
+// An address in its parts; null where it is none.
+function parsed(address) {
+  try {
+    return new URL(address);
+  } catch {
+    return null;
   }
 }
