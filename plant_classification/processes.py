@@ -8,6 +8,7 @@ standard input is a pipe that the owner holds, and a thread waits for its end.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -22,6 +23,9 @@ from typing import Any
 
 from plant_classification.errors import DeadlineError, PlantClassificationError, UnavailableError
 
+PR_SET_PDEATHSIG = 1
+"""Of Linux, prctl(2)."""
+
 TOO_MANY = "Too many requests are waiting; send the photo again later."
 DIED = "The inference process died (out of memory, or killed); send the photo again."
 
@@ -34,6 +38,13 @@ def processors() -> int:
 def python(code: str) -> list[str]:
     """The command that runs code in a Python like this one, which finds the same modules."""
     return [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"]
+
+
+def end_with(parent: int) -> None:
+    """Let this process be killed when its parent, which has that number, ends or has ended."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 class Process:

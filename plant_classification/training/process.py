@@ -9,7 +9,6 @@ When what trains dies, the guard says so to the one who waits.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import dataclasses
 import json
 import multiprocessing
@@ -28,13 +27,12 @@ from typing import Any, NoReturn
 from plant_classification.errors import PlantClassificationError, TrainingError
 from plant_classification.files import PARTIAL, locked, remove
 from plant_classification.models import ModelFolder, read_model_folder
-from plant_classification.processes import python
+from plant_classification.processes import end_with, python
 from plant_classification.settings import Settings, load_settings
 from plant_classification.training.config import TrainingConfig, load_training_config
 from plant_classification.training.progress import FAULT
 from plant_classification.training.work_folder import checkpoints_in, discard
 
-PR_SET_PDEATHSIG = 1
 LESS = "A smaller batch_size or image_size takes less; in fast mode fewer views do."
 
 
@@ -100,8 +98,10 @@ def guard() -> None:
         _say({"error": f"There is an unfinished training {work.name!r}; give another name."})
         return
     outcome = os.memfd_create("outcome")
+    parent = os.getpid()
     trainer = os.fork()
     if not trainer:
+        end_with(parent)
         _be_trainer(job, settings, work, outcome)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     said: Mapping[str, Any] = {}
@@ -166,7 +166,6 @@ def _kill(trainer: int) -> None:
 def _be_trainer(job: Mapping[str, Any], settings: Settings, work: Path, outcome: int) -> NoReturn:
     """Train, and write what came of it: ``warnings``, or ``error``."""
     os.setpgid(0, 0)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print goes into the log
     try:

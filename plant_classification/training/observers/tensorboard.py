@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import importlib.util
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -21,9 +20,7 @@ from plant_classification.training.work_folder import EVENTS
 
 MISSING = "tensorboard is not installed: pip install 'plant-classification[train]'."
 SERVE = (
-    "import ctypes, os, sys; "
-    f"ctypes.CDLL(None).prctl(1, {int(signal.SIGKILL)}); "  # PR_SET_PDEATHSIG: ends with its parent
-    "os.getppid() == int(sys.argv.pop(1)) or os._exit(1); "
+    "from plant_classification.processes import end_with; end_with(int(sys.argv.pop(1))); "
     "from tensorboard import main; main.run_main()"
 )
 
