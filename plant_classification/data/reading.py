@@ -96,17 +96,24 @@ def read_dataset(
 
 
 def _read(path: Path, images: str | None, families: Mapping[str, str]) -> Dataset:
+    try:
+        reader = _reader_of(path, families)
+    except OSError as error:
+        raise DatasetError(f"{error.filename or path} cannot be read: {error.strerror}.") from None
+    if reader:
+        return reader.read(path, images, families)
+    *most, last = (reader.form for reader in READERS)
+    raise DatasetError(f"{path} is no data set that is known: {', '.join(most)}, or {last}.")
+
+
+def _reader_of(path: Path, families: Mapping[str, str]) -> Reader | None:
     if not path.exists():
         raise DatasetError(f"{path} does not exist; give a folder or a table.")
     from plant_classification.data.darwin_core import is_darwin_core, refuse_darwin_core
 
     if is_darwin_core(path):
         refuse_darwin_core(path, families)
-    for reader in READERS:
-        if (path.is_dir() or reader.of_files) and reader.knows(path):
-            return reader.read(path, images, families)
-    *most, last = (reader.form for reader in READERS)
-    raise DatasetError(f"{path} is no data set that is known: {', '.join(most)}, or {last}.")
+    return next((r for r in READERS if (path.is_dir() or r.of_files) and r.knows(path)), None)
 
 
 def _hold_back(dataset: Dataset, fraction: float, seed: int, settings: Settings) -> Dataset:

@@ -27,7 +27,7 @@ from plant_classification.data.parquet import PARQUET, from_parquet
 from plant_classification.data.records import TRAIN, Dataset, Records
 from plant_classification.data.species_folders import SPLIT_NAMES
 from plant_classification.errors import DatasetError
-from plant_classification.taxonomy import Label, family_of, label_of
+from plant_classification.taxonomy import Label, family_of, label_of, listed
 from plant_classification.taxonomy.tables import read_table
 
 CSV = ".csv"
@@ -56,7 +56,11 @@ class Row(NamedTuple):
 
 
 def is_table(path: Path) -> bool:
-    """Whether there is a table, or a folder with exactly one that has the columns it needs."""
+    """Whether there is a table, or a folder with one that has the columns it needs.
+
+    Raises:
+        DatasetError: The folder has several.
+    """
     return _find(path) is not None
 
 
@@ -156,9 +160,26 @@ class _Photos:
 def _find(path: Path) -> Path | None:
     if path.is_file():
         return path if path.suffix.lower() in (CSV, PARQUET) else None
-    names = [n for n in list_folder(path).other_files if Path(n).suffix.lower() in (CSV, PARQUET)]
-    tables = [path / name for name in names if _called(_header(path / name)).keys() >= {*NEEDED}]
-    return tables[0] if len(tables) == 1 else None
+    there = list_folder(path)
+    names = [name for name in there.other_files if Path(name).suffix.lower() in (CSV, PARQUET)]
+    tables = [path / name for name in names if _lists_photos(path / name, alone=not there.folders)]
+    if len(tables) > 1:
+        raise DatasetError(
+            f"{path} holds {len(tables)} tables of photos, {listed([t.name for t in tables])}: "
+            "name the one that is meant, make one of them (with a column 'split'), or move them "
+            "away."
+        )
+    return tables[0] if tables else None
+
+
+def _lists_photos(file: Path, *, alone: bool) -> bool:
+    """Whether a file has the columns; beside folders, one that cannot be read may be anything."""
+    try:
+        return _called(_header(file)).keys() >= {*NEEDED}
+    except DatasetError:
+        if alone:
+            raise
+        return False
 
 
 def _header(file: Path) -> Sequence[str]:

@@ -65,7 +65,8 @@ def test_the_folder_may_be_given_instead(table: Path) -> None:
     assert is_table(table.parent)
     assert len(read(table.parent).splits[TRAIN]) == 2
     (table.parent / "more.csv").write_text("file,species\na.jpg,Rosa canina\n")
-    assert not is_table(table.parent)
+    with pytest.raises(DatasetError, match="2 tables of photos"):
+        is_table(table.parent)
 
 
 @pytest.mark.parametrize("header", ["file,species", "IMAGE, Name ", "\ufefffilename,label,species"])

@@ -130,6 +130,26 @@ def test_a_table_beside_folders_of_species_that_is_none_of_photos_is_let_be(spec
     assert read_dataset(species).kind == "a folder per species"
 
 
+def test_a_damaged_table_beside_folders_of_species_is_let_be(species: Path) -> None:
+    (species / "notes.parquet").write_bytes(b"no table")
+    assert len(read_dataset(species).labels) == 3
+
+
+def test_of_two_tables_one_must_be_named(tmp_path: Path) -> None:
+    draw(tmp_path / "images" / "a.jpg", 0)
+    for name in ("train.csv", "val.csv"):
+        (tmp_path / name).write_text("path,label\na.jpg,Bellis perennis\n")
+    with pytest.raises(
+        DatasetError, match=r"2 tables of photos, train\.csv, val\.csv: name the one"
+    ):
+        read_dataset(tmp_path)
+
+
+def test_a_path_that_cannot_be_looked_at_is_told() -> None:
+    with pytest.raises(DatasetError, match=r"cannot be read: File name too long|does not exist"):
+        read_dataset(Path("x" * 300))
+
+
 def test_an_archive_of_darwin_core_is_told_to_be_downloaded(tmp_path: Path) -> None:
     (tmp_path / "occurrence.txt").write_text("gbifID\tspecies\n1\tRosa canina\n")
     (tmp_path / "multimedia.txt").write_text("gbifID\tidentifier\n1\thttps://example.org/a.jpg\n")
