@@ -40,9 +40,14 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"]
 
 
-def end_with(parent: int) -> None:
-    """Let this process be killed when its parent, which has that number, ends or has ended."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def end_with(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Let this process get a signal when its parent ends; it exits where that has ended.
+
+    Args:
+        parent: The parent's number.
+        number: The signal.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         os._exit(1)
 

@@ -119,6 +119,16 @@ def test_a_name_that_is_no_source_is_refused_with_those_that_are(run: Run) -> No
     assert "no source of models 'plantnet2'; there are: plants" in str(result.exception)
 
 
+def test_a_models_folder_that_cannot_be_written_is_a_sentence(
+    run: Run, site: Site, models: Path
+) -> None:
+    models.write_text("no folder")
+    for words in (("download", "plants", "--sha256", digest(site)), ("import", STARTER_FOLDER)):
+        result = run("models", *words, "--name", "mine")
+        assert isinstance(result.exception, ModelFolderError), result.exception
+        assert str(models) in str(result.exception)
+
+
 def test_a_name_that_is_taken_is_refused_before_anything_is_fetched(
     run: Run, site: Site, models: Path
 ) -> None:

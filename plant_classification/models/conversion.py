@@ -20,8 +20,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -40,7 +38,7 @@ from plant_classification.models.folder import (
     write_model_folder,
 )
 from plant_classification.models.legacy import LegacyFolder, inside, read_legacy_folder
-from plant_classification.processes import python
+from plant_classification.processes import end_with, python
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label, remarks
 
@@ -102,7 +100,9 @@ def why_not(model: Model) -> str | None:
     """Why a model cannot be served; None if it can, after a conversion maybe."""
     if isinstance(model, ModelFolder):
         return None
-    is_converted = any((model.path / CONVERSIONS).glob(f"{model.checkpoint}-*"))
+    is_converted = any(
+        _conversions(model).fullmatch(one.name) for one in (model.path / CONVERSIONS).glob("*")
+    )
     if not is_converted and not can_convert():
         return f"{model.name!r} {NEEDS_TENSORFLOW}"
     return _known_fault(model)
@@ -122,6 +122,11 @@ def _known_fault(model: LegacyFolder) -> str | None:
 
 def _failure(model: LegacyFolder) -> str:
     return f"{CONVERSIONS}/{model.checkpoint}.failed"
+
+
+def _conversions(model: LegacyFolder) -> re.Pattern[str]:
+    """What conversions of the checkpoint are called, whatever they were made from."""
+    return re.compile(re.escape(model.checkpoint) + "-[0-9a-f]{16}")
 
 
 def _digest(model: LegacyFolder, families: Path | None) -> str:
@@ -223,7 +228,7 @@ def main() -> None:
     job = json.loads(sys.argv[1])
     path, target = Path(job["path"]), Path(job["target"])
     if not job["is_kept"]:
-        threading.Thread(target=_end_with, args=(job["parent"],), daemon=True).start()
+        end_with(job["parent"], signal.SIGTERM)
     try:
         with locked(target.parent):
             signal.alarm(MOST_SECONDS)
@@ -244,12 +249,6 @@ def main() -> None:
         sys.exit(_said(f"{path} could not be converted: there is not enough memory."))
     except Exception as error:  # noqa: BLE001 - told to the one who waits
         sys.exit(_said(f"{path} could not be converted: {type(error).__name__}: {error}"))
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.2)
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _said(sentence: str, status: int = 1) -> int:
@@ -274,9 +273,8 @@ def _work(path: Path, target: Path, job: Mapping[str, Any]) -> None:
         failure.write_text(f"{CONVERSION} {model.version}\n{error.message}", "utf-8")
         raise
     remove(failure)
-    older = re.compile(re.escape(model.checkpoint) + "-[0-9a-f]{16}")
     for other in target.parent.iterdir():
-        if older.fullmatch(other.name) and other != target:
+        if _conversions(model).fullmatch(other.name) and other != target:
             remove(other)
 
 

@@ -45,17 +45,18 @@ def import_model(
     Raises:
         UnknownModelError: No checkpoint of that name.
         ArgumentError: There is a model of that name.
-        ModelFolderError: The folder cannot be used.
+        ModelFolderError: The folder cannot be used, or the models folder not be written.
     """
     model = at_checkpoint(read_model(source.resolve()), checkpoint)
     if not isinstance(model, ModelFolder) and _is_in_place(model, settings.models_dir, name):
         ready(model, settings)
         return model
     target = check_new(name or model.name, settings.models_dir)
-    if isinstance(model, ModelFolder):
-        _copy(model, target)
-    else:
-        convert(model, target, settings)
+    with _writing(settings):
+        if isinstance(model, ModelFolder):
+            _copy(model, target)
+        else:
+            convert(model, target, settings)
     return read_model(target)
 
 
@@ -85,7 +86,8 @@ def download_models(
     Raises:
         ArgumentError: No source of that name, or there is a model of that name.
         DownloadError: The archive cannot be fetched, or is not the one that ``sha256`` names.
-        ModelFolderError: The archive holds no model, or one that cannot be imported.
+        ModelFolderError: The archive holds no model, or one that cannot be imported; or the models
+            folder cannot be written.
     """
     address = _address(name_or_address, settings)
     if address != name_or_address:
@@ -95,7 +97,7 @@ def download_models(
     folder = settings.models_dir / DOWNLOADS / hashlib.sha256(address.encode()).hexdigest()[:16]
     archive = folder / ARCHIVE
     try:
-        with locked(folder, wait=False):
+        with _writing(settings), locked(folder, wait=False):
             remove(folder / UNPACKED)  # of a call that was killed
             digest = download(
                 address,
@@ -119,6 +121,20 @@ def download_models(
         with contextlib.suppress(OSError):  # what broke off is kept there
             folder.rmdir()
             folder.parent.rmdir()
+
+
+@contextlib.contextmanager
+def _writing(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        place = error.filename2 or error.filename or settings.models_dir
+        raise ModelFolderError(
+            f"{place} cannot be written: {error.strerror}; the setting models_dir says where "
+            "models are kept."
+        ) from None
 
 
 def _import_all(unpacked: Path, settings: Settings, name: str | None) -> list[Model]:
