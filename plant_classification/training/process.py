@@ -33,6 +33,9 @@ from plant_classification.training.config import TrainingConfig, load_training_c
 from plant_classification.training.progress import FAULT
 from plant_classification.training.work_folder import checkpoints_in, discard
 
+PUBLISHED = b"\n"
+"""What an outcome begins with once the model is there, though observers have still to end."""
+
 LESS = "A smaller batch_size or image_size takes less; in fast mode fewer views do."
 
 
@@ -103,19 +106,20 @@ def guard() -> None:
     if not trainer:
         end_with(parent)
         _be_trainer(job, settings, work, outcome)
+    with contextlib.suppress(ProcessLookupError):
+        os.setpgid(trainer, trainer)  # here, for it may be killed before it has come to anything
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    said: Mapping[str, Any] = {}
     is_wanted = False
     try:
-        said = _outcome(trainer, outcome)
-        _say(said)
+        _say(_outcome(trainer, outcome))
         is_wanted = True
     except (EOFError, BrokenPipeError):
         pass
     finally:
         _kill(trainer)
         if not is_wanted:
-            _remove(work, settings.models_dir / work.name, is_published="warnings" in said)
+            is_published = os.pread(outcome, 1, 0) == PUBLISHED
+            _remove(work, settings.models_dir / work.name, is_published=is_published)
 
 
 def _remove(work: Path, model: Path, *, is_published: bool) -> None:
@@ -141,7 +145,7 @@ def _outcome(trainer: int, outcome: int) -> Mapping[str, Any]:
             raise EOFError
     os.lseek(outcome, 0, os.SEEK_SET)
     with open(outcome, encoding="utf-8") as file:
-        said = file.read()
+        said = file.read().strip()
     if not said:
         code = os.waitstatus_to_exitcode(status)
         how = f"status {code}" if code >= 0 else signal.Signals(-code).name
@@ -165,11 +169,10 @@ def _kill(trainer: int) -> None:
 
 def _be_trainer(job: Mapping[str, Any], settings: Settings, work: Path, outcome: int) -> NoReturn:
     """Train, and write what came of it: ``warnings``, or ``error``."""
-    os.setpgid(0, 0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print goes into the log
     try:
-        said = _train(job, settings, work)
+        said = _train(job, settings, work, outcome)
     except PlantClassificationError as error:
         said = {"error": error.message}
     except MemoryError:
@@ -182,7 +185,7 @@ def _be_trainer(job: Mapping[str, Any], settings: Settings, work: Path, outcome:
     os._exit(0)  # what TensorFlow does when Python ends is not waited for
 
 
-def _train(job: Mapping[str, Any], settings: Settings, work: Path) -> dict[str, Any]:
+def _train(job: Mapping[str, Any], settings: Settings, work: Path, outcome: int) -> dict[str, Any]:
     from plant_classification.training.observers import observing
     from plant_classification.training.run import train
 
@@ -195,4 +198,5 @@ def _train(job: Mapping[str, Any], settings: Settings, work: Path) -> dict[str, 
     ):
         tempfile.tempdir = os.environ["TMPDIR"] = temporary
         train(config, Path(job["data"]), settings, observe)
+        os.write(outcome, PUBLISHED)
     return {"warnings": warnings}

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from processes import all_gone, children, wait_until
 
 from plant_classification.errors import TrainingError
 from plant_classification.models import ModelFolder
+from plant_classification.processes import python
 from plant_classification.settings import Settings
 from plant_classification.training import checkpoints
 from plant_classification.training.config import TrainingConfig, load_training_config
@@ -144,6 +146,40 @@ def test_a_guard_that_is_killed_takes_the_training_along(
     wait_until(all_gone([running.guard, running.trainer]), "both are gone")
     if number == signal.SIGTERM:
         assert left(settings) == []
+
+
+def test_a_training_that_nobody_wants_before_it_began_is_ended(
+    many: Path, settings: Settings
+) -> None:
+    config_ = config(**LONG).to_dict()
+    job = {"config": config_, "data": str(many), "settings": dataclasses.asdict(settings)}
+    guard = subprocess.Popen(
+        python("from plant_classification.training import process; process.guard()"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    guard.communicate(json.dumps(job, default=str) + "\n", timeout=60)
+    assert guard.returncode == 0
+    assert left(settings) == []
+
+
+def test_a_model_that_is_published_when_nobody_wants_it_any_more_goes(
+    plants: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        before = set(children(os.getpid()))
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(train_in_process, config(), plants, settings)
+            wait_until((settings.models_dir / "mine").exists, "it is published")
+            (guard,) = set(children(os.getpid())) - before
+            kin = [guard, *children(guard)]
+            os.kill(guard, signal.SIGTERM)
+            with pytest.raises(TrainingError, match="guards the training died"):
+                future.result(60)
+        wait_until(all_gone(kin), "both are gone")
+    assert left(settings) == []
 
 
 def test_a_second_training_of_the_same_name_does_the_first_no_harm(
