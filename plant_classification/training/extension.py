@@ -19,7 +19,8 @@ from plant_classification.inference.head import Head, read_head
 from plant_classification.models import ModelFolder
 from plant_classification.models.folder import NETWORK, TRUST
 from plant_classification.taxonomy import Label
-from plant_classification.training.linear_head import LabelWeights, fit_head
+from plant_classification.training.label_weights import LabelWeights
+from plant_classification.training.linear_head import fit_head
 from plant_classification.trust.feature_statistics import FeatureStatistics
 
 SHRINKAGE = 0.3

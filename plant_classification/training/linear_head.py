@@ -9,7 +9,6 @@ head back where photos are few.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from plant_classification.data.splitting import folds
 from plant_classification.inference.head import Head
 from plant_classification.processes import processors
+from plant_classification.training.label_weights import LabelWeights
 from plant_classification.training.whitening import Spread
 from plant_classification.trust.calibration import fit_temperature, probabilities
 
@@ -43,34 +43,6 @@ LEAST_PROBABILITY = 1e-12
 MOST_BELOW = 60.0
 """How far a logit can lie below the largest before its probability is as good as none: smaller ones
 would be denormal numbers, with which processors compute a hundred times slower."""
-
-
-@dataclasses.dataclass(frozen=True)
-class LabelWeights:
-    """What makes some labels count otherwise than others, each ``float32 (L,)``.
-
-    Attributes:
-        weights: Factor of the loss of a label's photos; mean 1 over the photos.
-        offsets: Added to the logits while the head is fitted, and not later (Menon et al. 2021).
-    """
-
-    weights: NDArray[np.float32]
-    offsets: NDArray[np.float32]
-
-    @classmethod
-    def of(cls, counts: NDArray[np.integer], *, balanced: bool, adjustment: float) -> LabelWeights:
-        """For the options of a training.
-
-        Args:
-            counts: ``(L,)``, photos of each label.
-            balanced: Whether each label counts as much as any other that has photos.
-            adjustment: Factor of the logarithm of each label's share.
-        """
-        there = np.maximum(counts, 1)
-        weights = np.ones(len(counts), np.float32)
-        if balanced:
-            weights = np.float32(counts.sum() / (np.count_nonzero(counts) * there))
-        return cls(weights, np.float32(adjustment * np.log(there / max(1, counts.sum()))))
 
 
 def blas_on(count: int | None) -> contextlib.AbstractContextManager[Any]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from plant_classification.photos.preprocessing import Preprocessing
 from plant_classification.training.config import TrainingConfig
 from plant_classification.training.distribution import Distribution
+from plant_classification.training.label_weights import LabelWeights
 from plant_classification.training.optimization import Optimizer, freeze
 
 TOP = 5
@@ -42,8 +43,7 @@ class Loss:
     Attributes:
         smoothing: Share of each target that is spread over all labels.
         weights: ``float32 (labels,)``, the weight of a photo by its label.
-        adjustment: ``float32 (labels,)``, added to the logits (Menon et al. 2021,
-            arXiv:2007.07314, eq. 10).
+        adjustment: ``float32 (labels,)``, added to the logits.
     """
 
     smoothing: float
@@ -62,18 +62,15 @@ def loss_of(config: TrainingConfig, shares: NDArray[np.float64]) -> Loss:
 
     Args:
         config: ``label_smoothing``, ``use_class_weights`` and ``logit_adjustment``.
-        shares: ``float64 (labels,)``, of each label among the photos as they are drawn. A label
-            without photos is taken for one with as few as the rarest.
+        shares: ``float64 (labels,)``, of each label among the photos as they are drawn.
 
     Returns:
         The loss. The mean of its weights over the photos is 1.
     """
-    floored = np.maximum(shares, shares[shares > 0].min())
-    weights = np.ones_like(shares)
-    if config.use_class_weights:
-        weights = 1 / (np.count_nonzero(shares) * floored)
-    adjustment = config.logit_adjustment * np.log(floored)
-    return Loss(config.label_smoothing, np.float32(weights), np.float32(adjustment))
+    weighted = LabelWeights.of(
+        shares, balanced=config.use_class_weights, adjustment=config.logit_adjustment
+    )
+    return Loss(config.label_smoothing, weighted.weights, weighted.offsets)
 
 
 class Training:

@@ -30,7 +30,8 @@ from plant_classification.training.extension import (
     joined_labels,
     read_known,
 )
-from plant_classification.training.linear_head import LabelWeights, fit_head
+from plant_classification.training.label_weights import LabelWeights
+from plant_classification.training.linear_head import fit_head
 from plant_classification.trust.feature_statistics import FeatureStatistics
 
 DIMENSIONS, OLD, NEW = 40, 6, 3

@@ -9,9 +9,9 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from plant_classification.inference.head import Head
+from plant_classification.training.label_weights import LabelWeights
 from plant_classification.training.linear_head import (
     SHRINKAGES,
-    LabelWeights,
     _descend,
     choose_shrinkage,
     fit_head,
