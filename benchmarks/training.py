@@ -112,7 +112,6 @@ def whole_training(folder: Path) -> float:
             None,
             Path(work),
             lambda _: None,
-            resume=False,
             distribution=choose(),
         )
     return trained.epochs[0].photos_per_second

@@ -83,7 +83,6 @@ def train(
     work: Path,
     observe: Observer = lambda _: None,
     *,
-    resume: bool = False,
     network: Callable[[], keras.Model] | None = None,
     devices: Distribution | None = None,
     **options: Any,
@@ -98,7 +97,6 @@ def train(
         partial(held_back, devices) if config.use_validation else None,
         work,
         observe,
-        resume=resume,
         distribution=devices,
     )
 
@@ -128,9 +126,7 @@ def main() -> None:
         killed_at(*os.environ["KILL"].split(":"))
     network = partial(build, options.pop("dropout", 0.3))
     devices = two_devices() if options.pop("two_devices", False) else None
-    trained = train(
-        work, lambda _: time.sleep(pause), resume=True, network=network, devices=devices, **options
-    )
+    trained = train(work, lambda _: time.sleep(pause), network=network, devices=devices, **options)
     print(json.dumps([dataclasses.asdict(figures) for figures in trained.epochs]))
 
 

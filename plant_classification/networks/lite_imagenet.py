@@ -49,8 +49,8 @@ def load_imagenet(model: keras.Model, file: Path | None = None, *, variant: int)
         variant: 0, 1 or 2.
 
     Raises:
-        ArgumentError: The package with the weights is not installed, or the file is another one.
-        ValueError: The weights do not fit the network.
+        ArgumentError: The package with the weights is not installed, or the file is of another
+            network; then some layers may have their new weights.
     """
     path = file or find_weights(variant)
     try:
@@ -61,11 +61,18 @@ def load_imagenet(model: keras.Model, file: Path | None = None, *, variant: int)
             field="init",
         ) from None
     prefixes = dict(_layer_prefixes(model))
-    if model.get_layer("logits").units != len(state["_fc.bias"]):
-        del prefixes["logits"]
-    used = {name: _layer_weights(state, *prefix) for name, prefix in prefixes.items()}
-    for name, arrays in used.items():
-        model.get_layer(name).set_weights(arrays)
+    try:
+        if model.get_layer("logits").units != len(state["_fc.bias"]):
+            del prefixes["logits"]
+        used = {name: _layer_weights(state, *prefix) for name, prefix in prefixes.items()}
+        for name, arrays in used.items():
+            model.get_layer(name).set_weights(arrays)
+    except (KeyError, ValueError) as fault:
+        raise ArgumentError(
+            f"{path} holds the weights of another network than efficientnet_lite{variant}: "
+            f"{str(fault).partition(chr(10))[0]}",
+            field="init",
+        ) from None
 
 
 def _layer_prefixes(model: keras.Model) -> list[tuple[str, tuple[str, str]]]:

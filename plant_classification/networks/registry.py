@@ -41,6 +41,7 @@ class Architecture:
     Attributes:
         name: Its name in model.json.
         preprocessing: How it wants its photos; the size is the one that it was designed for.
+        minimum: The smallest side of an input, in pixels.
         parameters: Number of parameters without the classifier ``logits``.
         builder: Makes it.
         imagenet: Loads ImageNet weights; None where there are none.
@@ -48,6 +49,7 @@ class Architecture:
 
     name: str
     preprocessing: Preprocessing
+    minimum: int
     parameters: int
     builder: Builder
     imagenet: Loader | None
@@ -57,6 +59,7 @@ def _lite(variant: int, size: int, parameters: int) -> Architecture:
     return Architecture(
         name=f"efficientnet_lite{variant}",
         preprocessing=Preprocessing(size, mean=(127.0,) * 3, scale=(128.0,) * 3),
+        minimum=efficientnet_lite.MINIMUM_SIZE,
         parameters=parameters,
         builder=partial(efficientnet_lite.build, variant),
         imagenet=partial(lite_imagenet.load_imagenet, variant=variant),
@@ -77,6 +80,7 @@ def _application(name: str, preprocessing: Preprocessing, parameters: int) -> Ar
     return Architecture(
         name=name.lower(),
         preprocessing=preprocessing,
+        minimum=applications.MINIMUM_SIZES[name],
         parameters=parameters,
         builder=partial(applications.build, name),
         imagenet=partial(keras_imagenet.load_imagenet, application=name, size=preprocessing.size),
@@ -92,6 +96,7 @@ ARCHITECTURES = {
         Architecture(
             name="xception",
             preprocessing=_TF(299),
+            minimum=xception.MINIMUM_SIZE,
             parameters=20_861_480,
             builder=xception.build,
             imagenet=partial(keras_imagenet.load_imagenet, application="Xception", size=299),

@@ -10,6 +10,7 @@ from plant_classification.errors import ArgumentError
 
 VARIABLE = "TF_CONFIG"
 TASKS = ("chief", "worker")
+MOST_PORT = 65535
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +56,9 @@ def host_and_port(address: str) -> tuple[str, int]:
     """The parts of ``host:port``; the host may stand in brackets.
 
     Raises:
-        ValueError: There is no port.
+        ValueError: There is no port, or one that cannot be.
     """
     host, _, port = address.rpartition(":")
+    if not 1 <= int(port) <= MOST_PORT:
+        raise ValueError(f"a port is from 1 to {MOST_PORT}")
     return host.strip("[]"), int(port)

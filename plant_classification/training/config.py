@@ -177,7 +177,9 @@ def load_training_config(
         ("config.yaml", {name: option.default for name, option in options.items()})
     ]
     if path := os.environ.get(CONFIG_VARIABLE):
-        sources.append((path, read_options(Path(path)) if _has_training(Path(path)) else {}))
+        content = read_yaml(Path(path))
+        has_options = isinstance(content, Mapping) and TRAINING in content
+        sources.append((path, _options_in(content, path) if has_options else {}))
     values: dict[str, Any] = {}
     warnings = []
     for source, entries in [*sources, *given]:
@@ -201,13 +203,16 @@ def read_options(path: Path) -> Mapping[str, Any]:
         SettingsError: The file cannot be read, or is not YAML.
         ArgumentError: It holds something else.
     """
-    content = read_yaml(path)
-    if isinstance(content, Mapping) and isinstance(content.get(TRAINING), Mapping):
-        content = content[TRAINING]
+    return _options_in(read_yaml(path), str(path))
+
+
+def _options_in(content: object, source: str) -> Mapping[str, Any]:
+    if isinstance(content, Mapping) and TRAINING in content:
+        content, source = content[TRAINING], f"{TRAINING!r} in {source}"
     if content is None:
         return {}
     if not isinstance(content, Mapping):
-        raise ArgumentError(f"{path} must hold lines of the form 'option: value'.")
+        raise ArgumentError(f"{source} must hold lines of the form 'option: value'.")
     return {name: _value(given) for name, given in content.items()}
 
 
@@ -223,11 +228,6 @@ def from_text(text: str) -> Any:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
         return text
-
-
-def _has_training(path: Path) -> bool:
-    content = read_yaml(path)
-    return isinstance(content, Mapping) and TRAINING in content
 
 
 def _read(options: Mapping[str, Option], name: str, value: Any, source: str) -> Any:

@@ -28,8 +28,8 @@ from plant_classification.training.extension import (
 from plant_classification.training.features import Seen, features_of
 from plant_classification.training.head_replacement import replace_head
 from plant_classification.training.imagenet_base import imagenet_base
+from plant_classification.training.label_weights import LabelWeights
 from plant_classification.training.linear_head import (
-    LabelWeights,
     blas_on,
     choose_shrinkage,
     fit_head,

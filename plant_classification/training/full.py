@@ -43,8 +43,6 @@ def train_network(
     observe: Observer,
     work: Path,
     made: Path,
-    *,
-    resume: bool,
 ) -> TrainedNetwork | None:
     """Train all weights of a network.
 
@@ -56,7 +54,6 @@ def train_network(
         observe: Is told how far it is.
         work: Where checkpoints are kept.
         made: Where the exported network is written.
-        resume: Go on from the newest checkpoint, or start where there is none.
 
     Returns:
         The network; None in all workers of a cluster but the chief.
@@ -111,7 +108,6 @@ def train_network(
         partial(judged, held_back) if held_back else None,
         work,
         observe,
-        resume=resume,
         distribution=devices,
     )
     if not devices.chief:

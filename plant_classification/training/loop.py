@@ -79,7 +79,6 @@ def fit(
     work: Path,
     observe: Observer,
     *,
-    resume: bool,
     distribution: Distribution,
 ) -> Trained:
     """Train a network.
@@ -99,7 +98,6 @@ def fit(
             last one is kept.
         work: Where the checkpoints are.
         observe: Is told how far it is, some times a second at most.
-        resume: Go on from the newest checkpoint there, or start where there is none.
         distribution: The devices.
 
     Returns:
@@ -123,12 +121,6 @@ def fit(
             f"accumulate is {config.accumulate}, but the whole training has {steps} steps: no "
             "weight would change.",
             field="accumulate",
-        )
-    if not resume and checkpoints.find(work):
-        raise ArgumentError(
-            f"{work} holds a training that was not finished; go on with --resume, remove it, or "
-            "give another name.",
-            field="name",
         )
     keras.utils.set_random_seed(config.seed)
     with distribution.together(), told_to_stop() as told:
@@ -295,7 +287,8 @@ class _Run:
     def _write(self, *, is_best: bool) -> None:
         if self.training.distribution.chief:
             state = checkpoints.State(self.step, self.epochs, self.fingerprint)
-            best = self.training.kept() if is_best else self.checkpoint
+            before = self.checkpoint if self.epochs else None
+            best = self.training.kept() if is_best else before
             self.checkpoint = checkpoints.write(self.work, state, self.training.variables(), best)
 
     def _stop(self) -> None:

@@ -14,12 +14,13 @@ from plant_classification.errors import ArgumentError, TrainingError
 from plant_classification.files import remove
 from plant_classification.models import ModelFolder, check_new
 from plant_classification.settings import Settings
-from plant_classification.training import checkpoints
+from plant_classification.training.cluster import VARIABLE, read_cluster
 from plant_classification.training.config import TrainingConfig
 from plant_classification.training.extension import read_known
 from plant_classification.training.progress import Observer, Progress
 from plant_classification.training.publishing import TrainedNetwork, publish
 from plant_classification.training.start import FAST, Start, find_start
+from plant_classification.training.work_folder import checkpoints_in
 
 NEEDED = ("cv2", "h5py", "jinja2", "matplotlib")
 """What every training needs: augmentation, weights, and the report."""
@@ -112,11 +113,18 @@ def train(
             models folder is as it was.
     """
     observe(Progress("reading"))
+    if config.mode == FAST and len(read_cluster().addresses) > 1:
+        raise ArgumentError(
+            f"Fast mode trains on one machine, in seconds: leave out {VARIABLE}, or use mode "
+            "'normal'.",
+            field="mode",
+        )
+    _check_unfinished(config, settings, resume=resume)
     plan = outline(config, data, settings)
     try:
         plan.work.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=plan.work) as made:
-            trained = _trained(config, plan, settings, observe, Path(made), resume=resume)
+            trained = _trained(config, plan, settings, observe, Path(made))
             if trained is None:
                 return None
             folder = publish(trained, plan.dataset, config, settings, Path(made), observe)
@@ -125,10 +133,25 @@ def train(
         raise TrainingError(
             f"{place} cannot be written: {fault.strerror}. Mend that, then go on."
         ) from None
-    for left in (*checkpoints.find(plan.work), trained.weights):
+    for left in (*checkpoints_in(plan.work), trained.weights):
         if left is not None:
             remove(left)
     return folder
+
+
+def _check_unfinished(config: TrainingConfig, settings: Settings, *, resume: bool) -> None:
+    """See that no checkpoint of days of work is removed at the end of another training.
+
+    Raises:
+        ArgumentError: There are some, and this training does not go on from them.
+    """
+    work = settings.trainings_dir / str(config.name)
+    if checkpoints_in(work) and (config.mode == FAST or not resume):
+        raise ArgumentError(
+            f"{work} holds a full training that was not finished; go on with --resume (and mode "
+            "'normal'), remove it, or give another name.",
+            field="name",
+        )
 
 
 def _check_installed(config: TrainingConfig) -> None:
@@ -152,8 +175,6 @@ def _trained(
     settings: Settings,
     observe: Observer,
     made: Path,
-    *,
-    resume: bool,
 ) -> TrainedNetwork | None:
     if config.mode == FAST:
         from plant_classification.training.fast import train_fast
@@ -161,6 +182,4 @@ def _trained(
         return train_fast(config, plan.dataset, plan.start, settings, observe, made)
     from plant_classification.training.full import train_network
 
-    return train_network(
-        config, plan.dataset, plan.start, settings, observe, plan.work, made, resume=resume
-    )
+    return train_network(config, plan.dataset, plan.start, settings, observe, plan.work, made)

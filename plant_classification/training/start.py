@@ -39,7 +39,7 @@ class Start:
     @property
     def is_imagenet(self) -> bool:
         """Whether the weights of ImageNet are taken."""
-        return self.model is None and self.words.startswith(IMAGENET)
+        return self.model is None and self.words != NOTHING
 
 
 def find_start(config: TrainingConfig, settings: Settings) -> Start:
@@ -63,7 +63,20 @@ def find_start(config: TrainingConfig, settings: Settings) -> Start:
             "change: leave them out, or use mode 'normal'.",
             field="mode",
         )
+    if config.image_size is not None and config.mode != FAST:
+        _check_size(found.architecture, config.image_size)
     return dataclasses.replace(found, preprocessing=changed)
+
+
+def _check_size(architecture: str, size: int) -> None:
+    from plant_classification.networks import find_architecture
+
+    minimum = find_architecture(architecture).minimum
+    if size < minimum:
+        raise ArgumentError(
+            f"image_size must be at least {minimum} for {architecture}, not {size}.",
+            field="image_size",
+        )
 
 
 def _start(config: TrainingConfig, settings: Settings) -> Start:

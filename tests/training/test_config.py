@@ -123,7 +123,7 @@ def test_an_empty_file_holds_no_options(tmp_path: Path) -> None:
     assert read_options(path) == {}
 
 
-@pytest.mark.parametrize("content", ["just words", "- a\n- list\n"])
+@pytest.mark.parametrize("content", ["just words", "- a\n- list\n", "training: words\n"])
 def test_a_file_of_another_form_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(content)
@@ -143,6 +143,8 @@ def test_the_file_of_the_settings_may_hold_options_too(
     path.write_text("threads: 2\ntraining:\n  epochs: 9\n")
     monkeypatch.setenv("PLANT_CLASSIFICATION_CONFIG", str(path))
     assert load_training_config()[0].epochs == 9
+    path.write_text("threads: 2\ntraining:\n")
+    assert load_training_config()[0].epochs != 9
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,7 @@ def test_a_step_that_memory_does_not_hold_is_a_sentence() -> None:
         '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 2}}',
         '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "ps", "index": 0}}',
         '{"cluster": {"worker": ["a", "b:1"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:70000", "b:1"]}, "task": {"type": "worker", "index": 0}}',
     ],
 )
 def test_a_variable_that_cannot_be_used_is_refused_with_its_form(

@@ -130,9 +130,7 @@ def test_it_stops_early_when_nothing_better_came_for_a_while(tmp_path: Path) -> 
     trained = train(tmp_path, epochs=30, initial_lr=0.0, use_early_stopping=True, patience=3)
     assert trained.best == 1
     assert len(trained.epochs) == 4
-    again = train(
-        tmp_path, epochs=30, initial_lr=0.0, use_early_stopping=True, patience=3, resume=True
-    )
+    again = train(tmp_path, epochs=30, initial_lr=0.0, use_early_stopping=True, patience=3)
     assert again.epochs == trained.epochs
 
 
@@ -180,7 +178,7 @@ def test_told_to_stop_it_finishes_the_step_and_goes_on_to_the_same_end(
     with pytest.raises(TrainingError, match=r"Stopped as asked after step 11 of 28"):
         train(tmp_path / "broken", stop, **options)
     assert signal.getsignal(signal.SIGTERM) == before
-    resumed = train(tmp_path / "broken", resume=True, **options)
+    resumed = train(tmp_path / "broken", **options)
     np.testing.assert_allclose(numbers(resumed.epochs), numbers(unbroken.epochs), atol=1e-5)
     found, expected = loaded(resumed).get_weights(), loaded(unbroken).get_weights()
     for one, other in zip(found, expected, strict=True):
@@ -191,18 +189,18 @@ def test_told_to_stop_in_the_first_step_or_the_last_of_an_epoch_it_goes_on_as_we
     tmp_path: Path, every_step: None
 ) -> None:
     unbroken = train(tmp_path / "unbroken")
-    for step, epoch in ((1, 1), (STEPS, 2), (1, 3)):
+    for step, epoch in ((1, 1), (3, 1), (STEPS, 2), (1, 3)):
         stop = at(step, epoch, partial(signal.raise_signal, signal.SIGINT))
         with pytest.raises(TrainingError, match="Stopped as asked"):
-            train(tmp_path / "broken", stop, resume=True)
-    resumed = train(tmp_path / "broken", resume=True)
+            train(tmp_path / "broken", stop)
+    resumed = train(tmp_path / "broken")
     np.testing.assert_allclose(numbers(resumed.epochs), numbers(unbroken.epochs), atol=1e-5)
 
 
 def test_a_finished_training_gives_its_result_again(tmp_path: Path) -> None:
     trained = train(tmp_path, epochs=2)
     trained.weights.unlink()
-    again = train(tmp_path, epochs=2, resume=True)
+    again = train(tmp_path, epochs=2)
     assert again == trained
     assert again.weights.is_file()
 
@@ -217,10 +215,8 @@ def test_more_steps_to_add_up_than_there_are_is_refused(tmp_path: Path) -> None:
 def test_another_training_is_not_gone_on_with(tmp_path: Path) -> None:
     train(tmp_path, epochs=1)
     with pytest.raises(ArgumentError, match=r"initial_lr was 0\.02 and is 0\.5; seed was 0 and is"):
-        train(tmp_path, epochs=1, initial_lr=0.5, seed=1, resume=True)
-    with pytest.raises(ArgumentError, match="go on with --resume"):
-        train(tmp_path, epochs=1)
-    train(tmp_path, epochs=1, use_tensorboard=False, resume=True)  # this one changes nothing
+        train(tmp_path, epochs=1, initial_lr=0.5, seed=1)
+    train(tmp_path, epochs=1, use_tensorboard=False)  # this one changes nothing
 
 
 def test_what_changes_no_weight_is_an_option() -> None:

@@ -15,7 +15,7 @@ from plant_classification import Classifier
 from plant_classification.errors import ArgumentError, DatasetError, TrainingError
 from plant_classification.models import read_model_folder
 from plant_classification.settings import Settings, load_settings
-from plant_classification.training import run
+from plant_classification.training import checkpoints, run
 from plant_classification.training.config import TrainingConfig, load_training_config
 from plant_classification.training.progress import Progress
 
@@ -111,6 +111,29 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_done(
         run.train(options(), plants, settings, quiet)
     assert refused.value.field == "name"
     assert not settings.trainings_dir.exists()
+
+
+@pytest.mark.parametrize(("mode", "resume"), [("normal", False), ("fast", False), ("fast", True)])
+def test_a_training_that_was_broken_off_is_not_removed_by_another(
+    plants: Path, settings: Settings, mode: str, resume: bool
+) -> None:
+    work = settings.trainings_dir / "mine"
+    work.mkdir(parents=True)
+    checkpoints.write(work, checkpoints.State(7, (), {}), {}, [])
+    config = options(mode=mode, init="starter")
+    with pytest.raises(ArgumentError, match="go on with --resume") as refused:
+        run.train(config, plants, settings, quiet, resume=resume)
+    assert refused.value.field == "name"
+    assert len(checkpoints.find(work)) == 1
+
+
+def test_fast_mode_is_for_one_machine(
+    plants: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
+    with pytest.raises(ArgumentError, match="Fast mode trains on one machine"):
+        run.train(options(mode="fast", init="starter"), plants, settings, quiet)
 
 
 def test_another_number_of_classes_is_refused(plants: Path, settings: Settings) -> None:

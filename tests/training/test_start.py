@@ -80,6 +80,7 @@ def test_the_size_and_the_means_can_be_others(settings: Settings) -> None:
         ({"modelname": "ResNet51"}, "modelname", "There is no architecture 'resnet51'"),
         ({"init": "starter", "modelname": "Xception"}, "modelname", "but starter is a effi"),
         ({"init": "starter", "mode": "fast", "image_size": 96}, "mode", "leave them out"),
+        ({"image_size": 40}, "image_size", "at least 71 for xception, not 40"),
     ],
 )
 def test_what_contradicts_itself_or_is_not_there_is_refused(
