@@ -16,10 +16,12 @@ from plant_classification.trust import choose_safe_answer, probabilities
 from plant_classification.trust.correctness import Correctness, fit_correctness
 from plant_classification.trust.risk import largest_risk
 from plant_classification.trust.safe_answer import (
+    TRIED,
     RankTops,
     SafeRule,
     fit_safe,
     rank_tops,
+    thresholds_for,
     tops_of_unknown,
 )
 
@@ -32,6 +34,15 @@ LABELS = [
     for species in "abc"
 ]
 RANKS = ranks_of(LABELS)
+
+
+def test_what_passes_for_a_confidence_passes_for_those_below_it() -> None:
+    """Where few answers reach a high threshold, the one of a lower confidence came out higher."""
+    known = [(300, 2) if at < 0.995 else (70, 2) if at < 0.999 else (60, 0) for at in TRIED]
+    found = thresholds_for(known, [(0, 0)] * len(TRIED), 1.0)
+    assert 0.95 in found
+    assert list(found) == sorted(found)
+    assert list(found.values()) == sorted(found.values())
 
 
 @pytest.mark.parametrize(("wrong", "count"), [(0, 10), (3, 100), (40, 1000), (9, 10)])

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -291,17 +291,30 @@ def fit_safe(known: RankTops, unknown: RankTops) -> SafeRule:
     of_known, of_unknown = (
         _counts(rule.scores(tops.shares, tops.largest), tops.right) for tops in (known, unknown)
     )
-    weight = each[1] / each[0]
-    found = [
-        (confidence, _threshold(of_known, of_unknown, weight, confidence))
-        for confidence in CONFIDENCES
-    ]
-    kept = list(itertools.takewhile(lambda row: row[1] is not None, found))
-    return dataclasses.replace(
-        rule,
-        confidences=tuple(confidence for confidence, _ in kept),
-        thresholds=tuple(float(threshold or 0) for _, threshold in kept),
-    )
+    found = thresholds_for(of_known, of_unknown, each[1] / each[0])
+    return dataclasses.replace(rule, confidences=tuple(found), thresholds=tuple(found.values()))
+
+
+def thresholds_for(
+    known: Sequence[tuple[int, int]], unknown: Sequence[tuple[int, int]], weight: float
+) -> dict[float, float]:
+    """What must be reached for each of ``CONFIDENCES`` that the photos can promise, ascending.
+
+    What passes for one confidence passes for all below it.
+
+    Args:
+        known: At each of ``TRIED``, the answers that known photos get, and the wrong ones of these.
+        unknown: The same of photos of other plants.
+        weight: What one of these counts, where a known photo counts 1.
+    """
+    found: dict[float, float] = {}
+    least = math.inf
+    for confidence in reversed(CONFIDENCES):
+        threshold = _threshold(known, unknown, weight, confidence)
+        least = min(least, math.inf if threshold is None else threshold)
+        if least < math.inf:
+            found[confidence] = float(least)
+    return dict(sorted(found.items()))
 
 
 def given_at(
@@ -334,7 +347,10 @@ def _counts(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> list[tuple
 
 
 def _threshold(
-    known: list[tuple[int, int]], unknown: list[tuple[int, int]], weight: float, confidence: float
+    known: Sequence[tuple[int, int]],
+    unknown: Sequence[tuple[int, int]],
+    weight: float,
+    confidence: float,
 ) -> float | None:
     """The smallest one that passes; None where there are too few photos for any."""
     allowed, found = 1 - confidence, None
