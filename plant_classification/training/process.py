@@ -20,11 +20,16 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Mapping
+from datetime import datetime, timezone
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any, NoReturn
 
-from plant_classification.errors import PlantClassificationError, TrainingError
+from plant_classification.errors import (
+    ModelFolderError,
+    PlantClassificationError,
+    TrainingError,
+)
 from plant_classification.files import PARTIAL, locked, remove
 from plant_classification.models import ModelFolder, read_model_folder
 from plant_classification.processes import end_with, python
@@ -32,9 +37,6 @@ from plant_classification.settings import Settings, load_settings
 from plant_classification.training.config import TrainingConfig, load_training_config
 from plant_classification.training.progress import FAULT
 from plant_classification.training.work_folder import checkpoints_in, discard
-
-PUBLISHED = b"\n"
-"""What an outcome begins with once the model is there, though observers have still to end."""
 
 LESS = "A smaller batch_size or image_size takes less; in fast mode fewer views do."
 
@@ -101,6 +103,7 @@ def guard() -> None:
         _say({"error": f"There is an unfinished training {work.name!r}; give another name."})
         return
     outcome = os.memfd_create("outcome")
+    began = datetime.now(timezone.utc).replace(microsecond=0)  # as model.json has its time
     parent = os.getpid()
     trainer = os.fork()
     if not trainer:
@@ -118,17 +121,20 @@ def guard() -> None:
     finally:
         _kill(trainer)
         if not is_wanted:
-            is_published = os.pread(outcome, 1, 0) == PUBLISHED
-            _remove(work, settings.models_dir / work.name, is_published=is_published)
+            _remove(work, settings.models_dir / work.name, began)
 
 
-def _remove(work: Path, model: Path, *, is_published: bool) -> None:
-    """Remove what the training has written, unless another one of that name runs."""
+def _remove(work: Path, model: Path, began: datetime) -> None:
+    """Remove what the training has written, unless another one of that name runs.
+
+    A model of that name that is older was brought there meanwhile.
+    """
     with contextlib.suppress(BlockingIOError), locked(work, wait=False):
         discard(work)
         remove(model.with_name(model.name + PARTIAL))
-        if is_published:
-            remove(model)
+        with contextlib.suppress(ModelFolderError):
+            if read_model_folder(model).created >= began:
+                remove(model)
 
 
 def _outcome(trainer: int, outcome: int) -> Mapping[str, Any]:
@@ -145,7 +151,7 @@ def _outcome(trainer: int, outcome: int) -> Mapping[str, Any]:
             raise EOFError
     os.lseek(outcome, 0, os.SEEK_SET)
     with open(outcome, encoding="utf-8") as file:
-        said = file.read().strip()
+        said = file.read()
     if not said:
         code = os.waitstatus_to_exitcode(status)
         how = f"status {code}" if code >= 0 else signal.Signals(-code).name
@@ -172,7 +178,7 @@ def _be_trainer(job: Mapping[str, Any], settings: Settings, work: Path, outcome:
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print goes into the log
     try:
-        said = _train(job, settings, work, outcome)
+        said = _train(job, settings, work)
     except PlantClassificationError as error:
         said = {"error": error.message}
     except MemoryError:
@@ -185,7 +191,7 @@ def _be_trainer(job: Mapping[str, Any], settings: Settings, work: Path, outcome:
     os._exit(0)  # what TensorFlow does when Python ends is not waited for
 
 
-def _train(job: Mapping[str, Any], settings: Settings, work: Path, outcome: int) -> dict[str, Any]:
+def _train(job: Mapping[str, Any], settings: Settings, work: Path) -> dict[str, Any]:
     from plant_classification.training.observers import observing
     from plant_classification.training.run import train
 
@@ -198,5 +204,4 @@ def _train(job: Mapping[str, Any], settings: Settings, work: Path, outcome: int)
     ):
         tempfile.tempdir = os.environ["TMPDIR"] = temporary
         train(config, Path(job["data"]), settings, observe)
-        os.write(outcome, PUBLISHED)
     return {"warnings": warnings}
