@@ -149,7 +149,8 @@ def _of_pattern(pattern: str, grouping: Grouping) -> Iterator[Observation | str]
     photos = 0
     for name in found:
         if os.path.isdir(name):  # noqa: PTH112 - as above
-            if "**" not in pattern:  # which has been in it already
+            is_named = not glob.has_magic(os.path.basename(pattern))  # noqa: PTH119
+            if "**" not in pattern or is_named:  # else the pattern fits what is in it, too
                 photos += 1
                 yield from _of_folder(name, grouping, ())
         elif _is_picture(name):

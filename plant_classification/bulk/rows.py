@@ -77,7 +77,7 @@ def row_of(observation: Observation, answer: Answer, lineage: Lineage) -> Row:
         "coverage": plausible and plausible.coverage,
         "is_plant": answer.is_plant and answer.is_plant.probability,
         "rejected": answer.rejected,
-        "warnings": list(answer.warnings),
+        "warnings": [printable(warning) for warning in answer.warnings],
         "model": answer.model.name,
         "version": answer.model.version,
         "date": _today(),

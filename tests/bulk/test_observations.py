@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 from darwin_core_archives import write_archive
 
+from plant_classification import Answer
 from plant_classification.bulk.observations import Grouping, Observation, check_places, find
+from plant_classification.bulk.rows import row_of
 from plant_classification.errors import ArgumentError, DatasetError
 
 
@@ -158,6 +163,19 @@ def test_paths_are_grouped_by_folder_wherever_they_stand(park: Path) -> None:
 def test_a_pattern_names_each_photo_once_and_walks_folders(park: Path) -> None:
     assert len(names(park / "**/**/*.png")) == 1
     assert names(park / "o*") == names(park / "oak")
+    assert sorted(names(park / "**/*")) == sorted(names(park))
+
+
+def test_a_pattern_may_name_folders_at_any_depth(park: Path) -> None:
+    (park / "deep").mkdir()
+    shutil.copytree(park / "oak", park / "deep" / "oak")
+    assert len(names(park / "**/oak")) == 2 * len(names(park / "oak")) > 0
+
+
+def test_a_warning_that_names_an_odd_file_can_be_written(named: Answer) -> None:
+    warned = dataclasses.replace(named, warnings=(os.fsdecode(b"\xff.jpg is small."),))
+    row = row_of(Observation("odd", ("odd",)), warned, {})
+    assert row["warnings"] == ["\\xff.jpg is small."]
 
 
 def test_a_list_may_begin_with_a_byte_order_mark() -> None:
