@@ -17,7 +17,7 @@ from plant_classification.errors import ArgumentError
 @click.option(
     "--split",
     type=click.Choice(["train", "val", "test"]),
-    help="Which photos of DATA; by default those for validation, else all.",
+    help="Which photos of DATA; by default those for validation, else those for testing, else all.",
 )
 def calibrate(name: str, data: Path, models_dir: Path | None, split: str | None) -> None:
     """Fit the probabilities of MODEL, a name or a folder, on the photos of DATA.
