@@ -151,6 +151,19 @@ def test_safe_answers_are_judged_at_what_the_model_promises(
     assert "Safe answers at 80%: 100.0% of the photos" in run(table, "--model", "safe").stdout
 
 
+def test_names_that_are_joined_leave_the_safe_answers_as_they_are(
+    run: Run, models: Path, table: Path
+) -> None:
+    by_logit = Correctness(0.0, 0.0, 1.0)
+    rule = SafeRule((by_logit,) * 3, (0.8,), (0.6,))
+    write_tiny_model(models / "safe", seed=1, trust=TrustRules(safe=rule))
+    synonyms = table.parent / "synonyms.csv"
+    synonyms.write_text("name,accepted\nViola odorata,Rosa canina\n")
+    apart = as_json(run(table, "--model", "safe", "--json"))["safe"]["0.8"]
+    joined = as_json(run(table, "--model", "safe", "--synonyms", synonyms, "--json"))["safe"]["0.8"]
+    assert joined["given"] >= apart["given"] > 0
+
+
 def test_an_unreadable_photo_is_left_out_and_told(run: Run, table: Path) -> None:
     (table.parent / "Acer rubrum/3.jpg").write_bytes(b"no picture")
     found = as_json(run(table, "--model", "one", "--json"))

@@ -228,7 +228,8 @@ def _looked(
         for row in means:
             shares = np.zeros(len(merged))
             np.add.at(shares, merged, probabilities(row))
-            row[:] = np.log(np.maximum(shares, np.finfo(np.float32).tiny))
+            scale = np.logaddexp.reduce(row)  # the safe answer asks how large the logits are
+            row[:] = scale + np.log(np.maximum(shares, np.finfo(np.float32).tiny))
     return means, were_read(len(records), faults)
 
 

@@ -255,13 +255,19 @@ def _checked(
             f"{path}, photo {wrong.argmax() + 1}: probabilities must be from 0 to 1, and at most 1 "
             "together."
         )
-    return _Listed(_as_labels(path, right), _as_labels(path, listed), shares, groups)
+    right, listed = _as_labels(path, right), _as_labels(path, listed)
+    if (right.dtype.kind == "U") != (listed.dtype.kind == "U"):
+        raise DatasetError(f"{path}: {TRUTH} and {LABEL} must both be names, or both numbers.")
+    return _Listed(right, listed, shares, groups)
 
 
 def _as_labels(path: Path, values: NDArray[Any]) -> NDArray[Any]:
     """Numbers as numbers, also where a table has them as text."""
     if values.dtype.kind == "U" and all(text.isdecimal() for text in values.ravel().tolist()):
-        return values.astype(np.int64)
+        try:
+            return values.astype(np.int64)
+        except OverflowError:
+            raise DatasetError(f"{path}: a label is a number far too large.") from None
     if values.dtype.kind not in "iuU":
         raise DatasetError(f"{path}: labels must be names or whole numbers.")
     return values

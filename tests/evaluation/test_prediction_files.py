@@ -131,6 +131,8 @@ def test_a_synonym_counts_as_the_accepted_name(tmp_path: Path, species: Path) ->
         ({"true_lab": [0, 3]}, "has labels for 3 photos, and true_lab for 2"),
         ({"true_lab": [0, 3, 9]}, r"photo 3: a label that .* does not have: its 5 lines"),
         ({"true_lab": [0, 3, 1.5]}, "names or whole numbers"),
+        ({"true_lab": ["9" * 20] * 3}, "a label is a number far too large"),
+        ({"pred_lab": [["a", "b", "c"]] * 3}, "must both be names, or both numbers"),
         ({"pred_lab": [[0], [1, 2], [3]]}, "as many labels and probabilities as the first"),
         ({"pred_prob": [[0.6, 0.3, 0.1]] * 2 + [[0.9, 0.3, 0.1]]}, "photo 3: probabilities"),
         ({"pred_prob": [[0.6, 0.3, float("nan")]] * 3}, "photo 1: probabilities"),
