@@ -59,6 +59,9 @@ class Process:
         module: Its function ``main`` is what the process runs: it calls :func:`answer_messages`
             with the descriptor that it is given.
         told: What the process is told first, whenever it is started.
+
+    Raises:
+        UnavailableError: It cannot be started.
     """
 
     def __init__(self, module: str, told: Any) -> None:
@@ -127,9 +130,11 @@ class Process:
                     stdin=subprocess.PIPE,
                     pass_fds=[theirs.fileno()],
                 )
-            except OSError:
+            except OSError as error:
                 self._connection.close()
-                raise
+                raise UnavailableError(
+                    f"A process cannot be started ({error.strerror}); try again later."
+                ) from None
         self._connection.send(self._told)
         if self._is_closed:  # meanwhile
             self._child.kill()
@@ -138,12 +143,7 @@ class Process:
         self._end()
         if self._is_closed:
             raise UnavailableError(DIED)
-        try:
-            self._start()
-        except OSError as error:
-            raise UnavailableError(
-                f"The inference process cannot be started ({error.strerror}); try again later."
-            ) from None
+        self._start()
 
     def _end(self) -> None:
         self._child.kill()

@@ -79,6 +79,10 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
+ASKED = frozenset(field.name for field in dataclasses.fields(Question))
+"""What is asked: with a fault in it, no photo can be answered."""
+
+
 def check_photos(count: int, most: int) -> None:
     """See that an observation may have so many photos.
 

@@ -15,13 +15,11 @@ from plant_classification.inference.classifier import Classifier
 from plant_classification.models import ModelFolder
 from plant_classification.photos.ahead import in_order
 from plant_classification.processes import answer_messages
-from plant_classification.question import Question
+from plant_classification.question import ASKED, Question
 from plant_classification.settings import Settings
 
 THREADS = 2
 """Of one processor: while one waits for a disk or a store, the other works."""
-
-ASKED = {field.name for field in dataclasses.fields(Question)}
 
 Found: TypeAlias = "tuple[Row, bool]"
 """A row, and whether it stays: what is not there, or not reached, may be another time."""

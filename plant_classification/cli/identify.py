@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,12 +24,12 @@ from plant_classification.cli.bulk import (
 from plant_classification.cli.saliency import GRAD_CAM, METHODS, check_saliency, explained
 from plant_classification.cli.terminal import shown
 from plant_classification.errors import PlantClassificationError
-from plant_classification.question import ORGANS, Question, check_photos
+from plant_classification.question import ASKED, ORGANS, Question, check_photos
 
 if TYPE_CHECKING:
     from plant_classification.inference import Answer
 
-FATAL = {*(field.name for field in dataclasses.fields(Question)), "taxon", "saliency"}
+FATAL = {*ASKED, "taxon", "saliency"}
 """Arguments by which no photo would be answered."""
 
 
