@@ -205,6 +205,35 @@ def test_predictions_need_no_model(run: Run, tmp_path: Path) -> None:
     assert (same["difference"], same["p_value"]) == (0, 1)
 
 
+def test_a_report_says_nothing_of_five_where_fewer_are_known(run: Run, tmp_path: Path) -> None:
+    path, report = tmp_path / "predictions.csv", tmp_path / "report"
+    path.write_text("true_lab,pred_lab_1,pred_prob_1\nRosa canina,Zea mays,0.9\n")
+    assert run(path, "--report", report).exit_code == 0
+    page = (report / "report.html").read_text("utf-8")
+    assert "Species by species" in page
+    assert "Among five" not in page
+
+
+def test_files_that_write_a_name_differently_are_compared(run: Run, tmp_path: Path) -> None:
+    """With its author, or by a synonym that the table of synonyms has."""
+    for name, written in {"one": "Rosa canina", "two": "Rosa canina L.", "three": "Rosa x"}.items():
+        (tmp_path / f"{name}.csv").write_text(
+            f"true_lab,pred_lab_1,pred_prob_1\n{written},{written},0.9\n"
+        )
+    table = tmp_path / "synonyms.csv"
+    table.write_text("name,accepted\nRosa x,Rosa canina\n")
+    for other in ("two", "three"):
+        found = run(
+            tmp_path / "one.csv",
+            "--against",
+            tmp_path / f"{other}.csv",
+            "--synonyms",
+            table,
+            "--json",
+        )
+        assert as_json(found)["compared"]["only_first"] == 0
+
+
 def test_models_on_other_photos_cannot_be_compared(run: Run, table: Path, tmp_path: Path) -> None:
     path = tmp_path / "predictions.json"
     path.write_text(

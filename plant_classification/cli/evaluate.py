@@ -87,7 +87,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one for each option
     found = summary(first)
     if against is not None:
         second = judged(Path(against), against)
-        found["compared"] = {"name": second.name, **dataclasses.asdict(compared(first, second))}
+        difference = compared(first, second, accepted)
+        found["compared"] = {"name": second.name, **dataclasses.asdict(difference)}
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, allow_nan=False))
     else:

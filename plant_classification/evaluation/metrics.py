@@ -62,6 +62,11 @@ class Predictions:
         return np.equal(self.place, 0)
 
     @property
+    def in_first_five(self) -> NDArray[np.bool_] | None:
+        """``bool (N,)``: whether the right label is among the first five, or None."""
+        return self.place < 5 if self.listed is None or self.listed >= 5 else None
+
+    @property
     def right_probability(self) -> NDArray[np.float64] | None:
         """``float64 (N,)``: that of the right label, in [0, 1], where it is known."""
         return None if self.log_probability is None else np.exp(self.log_probability)
@@ -166,8 +171,8 @@ def weighted_figures(predictions: Predictions, labels: Sequence[Label]) -> dict[
         "ece": weighted.calibration_error(predictions.confidence, right),
         "aurc": weighted.risk_coverage_area(predictions.confidence, right),
     }
-    if predictions.listed is None or predictions.listed >= 5:
-        first_five = predictions.place < 5
+    first_five = predictions.in_first_five
+    if first_five is not None:
         figures["top_5"] = weighted.mean(first_five)
         figures["macro_top_5"] = weighted.macro_mean(first_five, truth)
     if predictions.in_average_5 is not None:
@@ -189,14 +194,14 @@ class LabelFigures:
     Attributes:
         photos: How many photos are of the label.
         right: Of how many it came first.
-        top_5: Of how many it was among the first five.
+        top_5: Of how many it was among the first five; None where fewer are known.
         mistaken_for: The label that most of its mistaken photos were taken for, or -1.
         mistaken: How many were.
     """
 
     photos: NDArray[np.int64]
     right: NDArray[np.int64]
-    top_5: NDArray[np.int64]
+    top_5: NDArray[np.int64] | None
     mistaken_for: NDArray[np.int64]
     mistaken: NDArray[np.int64]
 
@@ -207,6 +212,7 @@ def label_figures(predictions: Predictions, label_count: int) -> LabelFigures:
     def count(which: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.bincount(predictions.truth[which], minlength=label_count).astype(np.int64)
 
+    first_five = predictions.in_first_five
     pairs = confusions(predictions)
     mistaken_for, mistaken = np.full(label_count, -1), np.zeros(label_count, np.int64)
     # The most frequent pair of a label is written last, and stays.
@@ -215,7 +221,7 @@ def label_figures(predictions: Predictions, label_count: int) -> LabelFigures:
     return LabelFigures(
         photos=count(predictions.place >= 0),
         right=count(predictions.right),
-        top_5=count(predictions.place < 5),
+        top_5=None if first_five is None else count(first_five),
         mistaken_for=mistaken_for,
         mistaken=mistaken,
     )

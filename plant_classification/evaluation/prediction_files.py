@@ -218,6 +218,8 @@ def _columns(path: Path) -> dict[str, list[Any]]:
         read_table(read_text(path), str(path), (TRUTH,), add)
     except ValueError as error:
         raise DatasetError(str(error)) from None
+    if not columns:
+        raise DatasetError(f"{path} holds no photo.")
     return dict(columns)
 
 
@@ -234,7 +236,8 @@ def _checked(
         shares = np.array(probabilities, np.float64)
     except (ValueError, TypeError):
         raise DatasetError(
-            f"{path} cannot be used: each photo needs as many labels and probabilities as the "
+            _no_number(path, probabilities)
+            or f"{path} cannot be used: each photo needs as many labels and probabilities as the "
             "first one, and one right label."
         ) from None
     if not len(right):
@@ -259,6 +262,23 @@ def _checked(
     if (right.dtype.kind == "U") != (listed.dtype.kind == "U"):
         raise DatasetError(f"{path}: {TRUTH} and {LABEL} must both be names, or both numbers.")
     return _Listed(right, listed, shares, groups)
+
+
+def _no_number(path: Path, probabilities: Any) -> str | None:
+    """The first probability that cannot be read, in words."""
+    for place, row in enumerate(probabilities if isinstance(probabilities, list) else []):
+        for value in row if isinstance(row, (list, tuple)) else []:
+            if not _is_number(value):
+                return f"{path}, photo {place + 1}: the probability {value!r:.50} is no number."
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _as_labels(path: Path, values: NDArray[Any]) -> NDArray[Any]:

@@ -61,12 +61,13 @@ def species_section(
     seen = figures.photos > 0
     share = np.divide(figures.right, figures.photos, out=np.full(len(names), np.nan), where=seen)
     _, high = share_interval(figures.right, np.maximum(figures.photos, 1))
+    five = None if figures.top_5 is None else figures.top_5 / np.maximum(figures.photos, 1)
     order = np.lexsort((-figures.photos, np.where(seen, high, 2)))
     rows = (
         (
             names[index],
             float(share[index]) if seen[index] else None,
-            float(figures.top_5[index] / figures.photos[index]) if seen[index] else None,
+            *([] if five is None else [float(five[index]) if seen[index] else None]),
             int(figures.photos[index]),
             *([] if training_photos is None else [int(training_photos[index])]),
             _taken_for(names, figures, index),
@@ -76,7 +77,7 @@ def species_section(
     columns = (
         Column("Species"),
         Column("Right", "share"),
-        Column("Among five", "share"),
+        *([] if five is None else [Column("Among five", "share")]),
         Column("Photos judged", "number"),
         *([] if training_photos is None else [Column("Training photos", "number")]),
         Column("Most often taken for"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from plant_classification.evaluation.bootstrap import intervals
 from plant_classification.evaluation.comparison import Comparison, compare
 from plant_classification.evaluation.judged import Judged, Safe, Sets, taken
 from plant_classification.evaluation.metrics import figures_of, weighted_figures
+from plant_classification.taxonomy.synonyms import accepted_names
 
 MOST_GROUPS = 50
 """Groups of a column that are told, those with most photos."""
@@ -89,8 +91,13 @@ def _of_safe(safe: Safe, judged: Judged) -> dict[str, Any]:
     }
 
 
-def compared(judged: Judged, other: Judged) -> Comparison:
+def compared(judged: Judged, other: Judged, synonyms: Mapping[str, str]) -> Comparison:
     """Two models on the same photos.
+
+    Args:
+        judged: What one said.
+        other: What the other said.
+        synonyms: The accepted name of each synonym, where the models name a species differently.
 
     Raises:
         ArgumentError: They are not the same photos.
@@ -98,15 +105,18 @@ def compared(judged: Judged, other: Judged) -> Comparison:
     same = len(judged.predictions) == len(other.predictions) and (
         list(judged.paths) == list(other.paths)
     )
-    ours = [judged.labels[index].name for index in judged.predictions.truth.tolist()]
-    theirs = [other.labels[index].name for index in other.predictions.truth.tolist()]
-    if not same or ours != theirs:
+    if not same or _true_names(judged, synonyms) != _true_names(other, synonyms):
         raise ArgumentError(
             f"{judged.name} and {other.name} cannot be compared: they were not judged on the same "
             "photos. A model that lacks some of the names judges fewer.",
             field="against",
         )
     return compare(judged.predictions.right, other.predictions.right, judged.units)
+
+
+def _true_names(judged: Judged, synonyms: Mapping[str, str]) -> list[str]:
+    names = accepted_names((label.name for label in judged.labels), synonyms)
+    return [names[index] for index in judged.predictions.truth.tolist()]
 
 
 def _part(judged: Judged, column: str, group: str) -> Judged:

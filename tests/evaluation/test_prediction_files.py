@@ -136,6 +136,7 @@ def test_a_synonym_counts_as_the_accepted_name(tmp_path: Path, species: Path) ->
         ({"pred_lab": [[0], [1, 2], [3]]}, "as many labels and probabilities as the first"),
         ({"pred_prob": [[0.6, 0.3, 0.1]] * 2 + [[0.9, 0.3, 0.1]]}, "photo 3: probabilities"),
         ({"pred_prob": [[0.6, 0.3, float("nan")]] * 3}, "photo 1: probabilities"),
+        ({"pred_prob": [[0.6], ["x"], [0.1]]}, "photo 2: the probability 'x' is no number"),
         ({"true_lab": [], "pred_lab": [], "pred_prob": []}, "holds no photo"),
     ],
 )
@@ -144,6 +145,17 @@ def test_a_file_that_cannot_be_used_is_a_sentence(
 ) -> None:
     with pytest.raises(DatasetError, match=fault):
         read_predictions(write_json(tmp_path, **changed), species)
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [("", "holds no photo"), ("Rosa canina,Rosa canina,much\n", "probability 'much' is no number")],
+)
+def test_a_table_that_cannot_be_used_is_a_sentence(rows: str, fault: str, tmp_path: Path) -> None:
+    path = tmp_path / "predictions.csv"
+    path.write_text(f"true_lab,pred_lab_1,pred_prob_1\n{rows}")
+    with pytest.raises(DatasetError, match=fault):
+        read_predictions(path)
 
 
 def test_numbers_need_the_list_of_species(tmp_path: Path) -> None:
