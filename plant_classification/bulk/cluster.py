@@ -7,6 +7,7 @@ is replaced, and its part done again. Ray is the extra ``cluster``.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import logging
 import os
@@ -26,10 +27,12 @@ from plant_classification.bulk.journal import Journal, count_errors
 from plant_classification.bulk.observations import Observation
 from plant_classification.bulk.parts import Part
 from plant_classification.bulk.rows import Row
-from plant_classification.bulk.worker import Errand, Worker
+from plant_classification.bulk.work import AT_ONCE, WORKER, blocks, found_by
+from plant_classification.bulk.worker import Errand
 from plant_classification.errors import ArgumentError, PlantClassificationError, UnavailableError
 from plant_classification.models import STARTER
 from plant_classification.models.choosing import STARTER_FOLDER
+from plant_classification.processes import Process
 
 AUTO = "auto"
 COUNTS = ("rows", "errors", "fault", "words")
@@ -42,9 +45,8 @@ CONNECT_SECONDS = 10.0
 TAKING = "parts of the cluster"
 """Name of the thread that waits for them; it may outlive a run that is given up."""
 
-
 PATIENCE = 900.0
-"""Seconds without a part after which the run is given up; what is done is kept."""
+"""Seconds without a part, beside those that a photo may take, after which the run is given up."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,14 +63,14 @@ class Place:
 
 
 class PartWorker:
-    """A process that answers parts with a processor of its own."""
+    """Answers parts with a processor of its own, in a process that a photo may end."""
 
     def __init__(self, errand: Errand, place: Place) -> None:
         if errand.model.name == STARTER:  # which is that of its own package
             model = dataclasses.replace(errand.model, path=STARTER_FOLDER)
             errand = dataclasses.replace(errand, model=model)
-        self._worker, self._journal = Worker(errand), place.journal
         os.chdir(place.folder)
+        self._errand, self._journal = errand, place.journal
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Do parts; of each the numbers of rows and errors, or the error that ends the run.
@@ -88,10 +90,18 @@ class PartWorker:
             return dict(zip(COUNTS, (0, 0, ArgumentError.__name__, words), strict=True))
         return dict(zip(COUNTS, (len(rows), count_errors(rows), "", ""), strict=True))
 
+    @functools.cached_property
+    def _process(self) -> Process:
+        return Process(WORKER, self._errand)
+
     def _do(self, part: Part) -> list[Row]:
-        if self._journal.errors(part.digest, len(part.observations)) is not None:
-            return list(self._journal.rows(part.digest))  # of a worker that died after it
-        rows, lasting = zip(*self._worker.found(part.observations), strict=True)
+        seconds = self._errand.settings.deadline_seconds
+        found = [
+            one
+            for block in blocks(iter(part.observations))
+            for one in found_by(self._process, block, seconds)
+        ]
+        rows, lasting = zip(*found, strict=True)
         self._journal.write(part.digest, rows, is_final=all(lasting))
         return list(rows)
 
@@ -160,13 +170,14 @@ def answered_on_cluster(
         num_cpus=1,
         fn_constructor_args=(errand, place),
     )
-    for row in _patiently(done.iter_rows()):
+    hung = AT_ONCE * errand.settings.deadline_seconds  # of a block with a photo that hangs
+    for row in _patiently(done.iter_rows(), PATIENCE + hung):
         if row["fault"]:
             raise getattr(errors, row["fault"])(row["words"])
         yield int(row["rows"]), int(row["errors"])
 
 
-def _patiently(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _patiently(rows: Iterator[dict[str, Any]], seconds: float) -> Iterator[dict[str, Any]]:
     """The rows, unless none comes for too long."""
     came: queue.SimpleQueue[Any] = queue.SimpleQueue()
     end, is_left = object(), threading.Event()
@@ -184,13 +195,13 @@ def _patiently(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     taking = threading.Thread(target=take, name=TAKING, daemon=True)
     taking.start()
     try:
-        while (row := came.get(timeout=PATIENCE)) is not end:
+        while (row := came.get(timeout=seconds)) is not end:
             if isinstance(row, Exception):
                 raise row
             yield row
     except queue.Empty:
         raise UnavailableError(
-            f"The cluster has finished nothing for {PATIENCE:.0f} seconds: see that it has a free "
+            f"The cluster has finished nothing for {seconds:.0f} seconds: see that it has a free "
             "processor, then give the same command, which goes on."
         ) from None
     finally:

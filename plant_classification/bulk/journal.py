@@ -24,8 +24,8 @@ LOOKED_AT = 64
 class Journal:
     """The parts that are done, each a file of JSON lines.
 
-    A part with an error that may pass, such as a server that did not answer, is good for the table
-    of this run, and done again by the next.
+    In a part with an error that may pass, such as a server that did not answer, all errors are good
+    for the table of this run, and tried again by the next.
 
     Attributes:
         folder: Where they are.
@@ -33,30 +33,34 @@ class Journal:
 
     folder: Path
 
-    def errors(self, digest: str, count: int) -> int | None:
-        """How many rows of a part have an error; None where it is not done, or damaged.
+    def kept(self, digest: str, count: int) -> Sequence[Row | None]:
+        """The rows of a part that an earlier run has done; None for each that is to be done.
 
         Args:
             digest: The part.
-            count: How many rows it must have.
+            count: How many rows it has.
         """
-        try:
-            rows = list(_rows(self._file(digest, DONE)))
-        except (OSError, ValueError):
-            return None
-        return count_errors(rows) if len(rows) == count else None
+        for end in (DONE, AGAIN):
+            rows = self._readable(digest, end)
+            if len(rows) == count:
+                return [row if end == DONE or row["error"] is None else None for row in rows]
+        return [None] * count
 
     def write(self, digest: str, rows: Sequence[Row], *, is_final: bool) -> None:
-        """Keep a part, whole or not at all.
+        """Keep rows of a part, all at once or none.
 
         Args:
             digest: The part.
-            rows: Its rows.
-            is_final: Whether no later run needs to do it again.
+            rows: All of them, or those that were not kept.
+            is_final: Whether no later run needs to try their errors again.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: They cannot be written.
         """
+        before = self._readable(digest, DONE) or self._readable(digest, AGAIN)
+        if len(rows) < len(before):
+            new = {_key(row): row for row in rows}
+            rows = [new.get(_key(row), row) for row in before]
         lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
         file, other = (self._file(digest, end) for end in (DONE, AGAIN)[:: 1 if is_final else -1])
         file.parent.mkdir(exist_ok=True)
@@ -79,6 +83,12 @@ class Journal:
             with contextlib.suppress(OSError, ValueError):
                 found.update(row["observation"] for row in _rows(file))
         return found
+
+    def _readable(self, digest: str, end: str) -> list[Row]:
+        try:
+            return list(_rows(self._file(digest, end)))
+        except (OSError, ValueError):
+            return []
 
     def _file(self, digest: str, end: str) -> Path:
         return self.folder / digest[:2] / f"{digest}{end}"
@@ -151,6 +161,10 @@ def _differing(file: Path, fingerprint: Mapping[str, Any]) -> list[str]:
         raise ArgumentError(
             f"{file} is damaged: remove {file.parent}, and begin anew.", field="out"
         ) from None
+
+
+def _key(row: Row) -> tuple[str, ...]:
+    return row["observation"], *row["photos"]
 
 
 def _rows(file: Path) -> Iterator[Row]:

@@ -13,7 +13,6 @@ from plant_classification.bulk.darwin_core import TERMS, as_darwin_core
 from plant_classification.bulk.journal import (
     Journal,
     count_errors,
-    journal_of,
     opened_journal,
 )
 from plant_classification.bulk.observations import (
@@ -26,16 +25,17 @@ from plant_classification.bulk.parts import Part, by_content, by_time, in_parts
 from plant_classification.bulk.rows import COLUMNS, printable
 from plant_classification.bulk.table_files import check_format, write_table
 from plant_classification.bulk.work import answered
-from plant_classification.bulk.worker import Errand
+from plant_classification.bulk.worker import Errand, digests_of
 from plant_classification.errors import ArgumentError
-from plant_classification.files import remembered_sha256
 from plant_classification.inference.engine import precision_of
-from plant_classification.inference.expectation import files_of
 from plant_classification.models import ModelFolder
 from plant_classification.question import Question
 from plant_classification.settings import Settings
 
 PROGRAM = "plant-classification"
+SHOWN = 12
+"""Hexadecimal digits of a SHA-256 that tell two files apart, and that a person can read."""
+
 LIMITS = ("max_photos", "max_photo_bytes", "max_pixels", "min_side")
 """Settings on which it depends what of a photo is an answer, and what an error."""
 
@@ -104,23 +104,14 @@ def run(
         OSError: The journal or the table cannot be written.
     """
     check_format(job.out)
-    if journal_of(job.out).is_empty():
-        check_places(job.places)
+    check_places(job.places)
     if job.cluster:
         check_cluster(job.cluster)
-    errand = Errand(model, precision_of(model, settings.precision), job.question, settings)
-    fingerprint = fingerprint_of(job, errand)
-    with opened_journal(job.out, fingerprint) as journal:
+    precision = precision_of(model, settings.precision)
+    expected = digests_of(job.question, settings.models_dir)
+    errand = Errand(model, precision, job.question, settings, expected)
+    with opened_journal(job.out, fingerprint_of(job, errand)) as journal:
         _check_photos(job, journal)
-
-        def check() -> None:
-            if fingerprint_of(job, errand) != fingerprint:
-                raise ArgumentError(
-                    "The species list or prior.csv was changed while the run went on: give another "
-                    f"file than {job.out}, or remove {journal.folder}.",
-                    field="species_list",
-                )
-
         digests: list[str] = []
         done = Done()
 
@@ -129,15 +120,17 @@ def run(
             found = find(job.places, job.grouping, lines)
             for part in in_parts(found, by_content if job.strict else by_time):
                 digests.append(part.digest)
-                count = len(part.observations)
-                errors = journal.errors(part.digest, count)
-                if errors is None:
-                    yield part
-                else:
+                rows = journal.kept(part.digest, len(part.observations))
+                left = [one for one, row in zip(part.observations, rows, strict=True) if not row]
+                kept = [row for row in rows if row]
+                if kept:
+                    count, errors = len(kept), count_errors(kept)
                     done = Done(done.rows + count, done.kept + count, done.errors + errors)
                     tell(done)
+                if left:
+                    yield Part(part.digest, tuple(left))
 
-        for rows, errors in _each(missing(), job, errand, journal, check):
+        for rows, errors in _each(missing(), job, errand, journal):
             done = Done(done.rows + rows, done.kept, done.errors + errors)
             tell(done)
         if not digests:
@@ -162,23 +155,13 @@ def _check_photos(job: Job, journal: Journal) -> None:
 
 
 def _each(
-    parts: Iterable[Part],
-    job: Job,
-    errand: Errand,
-    journal: Journal,
-    check: Callable[[], None],
+    parts: Iterable[Part], job: Job, errand: Errand, journal: Journal
 ) -> Iterator[tuple[int, int]]:
-    """Do parts, here or elsewhere; of each the number of rows, and of errors among them.
-
-    Before a part is kept, ``check`` may raise: then its rows do not belong to the others.
-    """
+    """Do parts, here or elsewhere; of each the number of rows, and of errors among them."""
     if job.cluster:
-        for counts in answered_on_cluster(parts, errand, journal):
-            check()
-            yield counts
+        yield from answered_on_cluster(parts, errand, journal)
         return
     for part, rows, is_final in answered(parts, errand):
-        check()
         journal.write(part.digest, rows, is_final=is_final)
         yield len(rows), count_errors(rows)
 
@@ -197,7 +180,8 @@ def fingerprint_of(job: Job, errand: Errand) -> Mapping[str, Any]:
     """All that changes the rows, beside what is in the photos, as JSON takes it."""
     asked = dataclasses.asdict(job.question)
     settings = errand.settings
-    listed, prior = files_of(job.question, settings.models_dir)
+    listed, prior = errand.expected
+    name = asked["species_list"]
     return {
         "program": version(PROGRAM),
         "columns": " ".join(COLUMNS),
@@ -206,14 +190,7 @@ def fingerprint_of(job: Job, errand: Errand) -> Mapping[str, Any]:
         "model": f"{errand.model.name} {errand.model.version}",
         "precision": errand.precision,
         **asked,
-        "species_list": listed and f"{listed.name} {_digest(listed)}",
-        "prior": _digest(prior),
+        "species_list": name and f"{Path(name).name} {listed and listed[:SHOWN]}",
+        "prior": prior and prior[:SHOWN],
         **{name: getattr(settings, name) for name in LIMITS},
     }
-
-
-def _digest(file: Path) -> str | None:
-    try:
-        return remembered_sha256(file)[:12] if file.is_file() else None
-    except OSError:  # which is told when it is read
-        return None

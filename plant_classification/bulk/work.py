@@ -62,11 +62,11 @@ def answered(parts: Iterable[Part], errand: Errand) -> Iterator[tuple[Part, list
                 if process is None:
                     process = Process(WORKER, errand)
                     stack.callback(process.close)
-                return _found(process, some, errand.settings.deadline_seconds)
+                return found_by(process, some, errand.settings.deadline_seconds)
             finally:
                 idle.put(process)
 
-        each = in_order(found, _some(observations()), count, AHEAD * count)
+        each = in_order(found, blocks(observations()), count, AHEAD * count)
         stack.enter_context(contextlib.closing(each))
         rows: list[Row] = []
         is_final = True
@@ -78,15 +78,22 @@ def answered(parts: Iterable[Part], errand: Errand) -> Iterator[tuple[Part, list
                 rows, is_final = [], True
 
 
-def _some(observations: Iterator[Observation]) -> Iterator[list[Observation]]:
+def blocks(observations: Iterator[Observation]) -> Iterator[list[Observation]]:
+    """Observations as a process is asked for them."""
     while some := list(itertools.islice(observations, AT_ONCE)):
         yield some
 
 
-def _found(process: Process, some: Sequence[Observation], seconds: float) -> list[Found]:
-    """Ask for observations; where that fails, for each of them, to know which one it was.
+def found_by(process: Process, some: Sequence[Observation], seconds: float) -> list[Found]:
+    """Ask for a block; where that fails, for each observation, to know which one it was.
+
+    Args:
+        process: A process of ``WORKER``.
+        some: At most ``AT_ONCE`` observations.
+        seconds: That one of them may take.
 
     Raises:
+        ArgumentError, ModelFolderError: What no observation could be answered for.
         UnavailableError: It fails for each of them.
     """
     try:

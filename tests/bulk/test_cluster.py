@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,10 +130,31 @@ def test_what_a_worker_raises_is_raised_and_what_is_done_is_kept(
         network.write_bytes(content)
 
 
+def test_a_photo_that_hangs_is_a_row_and_the_others_are_answered(
+    nodes: Any, garden: Path, settings: Settings, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"127.0.0.1:{silent.getsockname()[1]}"
+        settings = dataclasses.replace(
+            settings, url_private_hosts=(host,), url_seconds=600, deadline_seconds=3
+        )
+        listed = tmp_path / "list.csv"
+        photos = sorted(garden.glob("*.png"))[:4]
+        lines = [str(photos[0]), f"http://{host}/silent.jpg", *map(str, photos[1:])]
+        listed.write_text("\n".join(["photo", *lines]))
+        model = read_model_folder(settings.models_dir / "tiny")
+        table = tmp_path / "t.jsonl"
+        assert run(job(listed, table, nodes.address), model, settings) == Done(5, 0, 1)
+    rows = [json.loads(line) for line in table.read_text("utf-8").splitlines()]
+    assert [row["error"] is None for row in rows] == [True, False, True, True, True]
+    assert "No answer within 3 seconds" in rows[1]["error"]
+
+
 def test_a_cluster_that_does_nothing_is_given_up(
     nodes: Any, garden: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "PATIENCE", 0.01)
+    settings = dataclasses.replace(settings, deadline_seconds=0.01)
     model = read_model_folder(settings.models_dir / "tiny")
     with pytest.raises(UnavailableError, match="has finished nothing for 0 seconds"):
         run(job(garden, tmp_path / "t.jsonl", nodes.address), model, settings)

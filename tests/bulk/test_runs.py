@@ -227,7 +227,7 @@ def test_a_file_with_another_time_is_seen_again_unless_its_content_counts(
         ({"crops": 5}, "crops was 1, and is 5"),
         ({"by": "folder"}, "by was None, and is 'folder'"),
         ({"strict": True}, "strict was False, and is True"),
-        ({"species_list": "garden"}, "species_list was None, and is 'garden.txt"),
+        ({"species_list": "garden"}, "species_list was None, and is 'garden "),
     ],
 )
 def test_another_question_is_refused_with_the_difference(
@@ -247,7 +247,7 @@ def test_a_species_list_or_a_prior_that_was_changed_is_another_question(
     (models / "park.txt").write_text("Rosa canina\n")
     runs(garden, species_list="park")
     (models / "park.txt").write_text("Viola odorata\n")
-    with pytest.raises(ArgumentError, match=r"species_list was 'park.txt .*, and is 'park.txt"):
+    with pytest.raises(ArgumentError, match=r"species_list was 'park .*, and is 'park "):
         runs(garden, species_list="park")
     runs(garden, out="p.jsonl")
     (models / "prior.csv").write_text("species,weight\nRosa canina,3\n")
@@ -303,11 +303,28 @@ def test_what_may_pass_is_done_again_and_what_is_no_photo_is_not(
     assert (done.rows, done.errors) == (2, 0)
 
 
-def test_a_server_that_comes_back_is_asked_again(runs: Runs, tmp_path: Path) -> None:
+def test_a_server_that_comes_back_is_asked_again_and_nothing_beside_it(
+    runs: Runs, garden: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "MEAN", 10**9)
     listed = tmp_path / "list.csv"
-    listed.write_text("url\nhttps://127.0.0.1:9/1.jpg\n")
-    for _ in range(2):
-        assert runs(listed) == Done(1, 0, 1)
+    photos = list(map(str, sorted(garden.glob("*/*.png"))[:5]))
+    lines = [*photos[:2], "https://127.0.0.1:9/1.jpg", *photos[2:], "http://127.0.0.1:9/2.jpg"]
+    listed.write_text("\n".join(["photo", *lines]))
+    for kept in (0, 5, 5):
+        assert runs(listed) == Done(7, kept, 2)
+        assert [row["observation"] for row in rows(tmp_path / "t.jsonl")] == lines
+
+
+def test_a_folder_that_is_gone_is_told_and_its_rows_stay(
+    runs: Runs, own: Path, tmp_path: Path
+) -> None:
+    runs(own / "bed0", own / "bed1")
+    before = (tmp_path / "t.jsonl").read_bytes()
+    shutil.rmtree(own / "bed1")
+    with pytest.raises(ArgumentError, match=r"bed1 does not exist\."):
+        runs(own / "bed0", own / "bed1")
+    assert (tmp_path / "t.jsonl").read_bytes() == before
 
 
 @pytest.mark.parametrize("content", ["", '{"a":', "\n"])
