@@ -158,19 +158,24 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     target = path.resolve()
     partial = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
+    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # which tells it from one that was left
         yield partial
         fsync(partial)
         partial.replace(target)
         fsync(target.parent)
     finally:
+        os.close(descriptor)
         partial.unlink(missing_ok=True)
 
 
 def remove_partials(path: Path) -> None:
     """Remove what was left of :func:`replacing` by a process that was killed."""
     for left in path.parent.glob(f"{glob.escape(path.name)}.{RANDOM}{PARTIAL}"):
-        left.unlink()
+        with contextlib.suppress(BlockingIOError, FileNotFoundError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def fsync(path: Path) -> None:

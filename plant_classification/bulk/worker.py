@@ -96,7 +96,9 @@ class Worker:
     @functools.cached_property
     def _classifier(self) -> Classifier:
         errand = self._errand
-        return Classifier(errand.model, errand.settings, errand.precision, for_many=True)
+        return Classifier(
+            errand.model, errand.settings, errand.precision, for_many=True, with_similar=False
+        )
 
     @functools.cached_property
     def _lineage(self) -> Lineage:

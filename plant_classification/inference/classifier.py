@@ -83,6 +83,7 @@ class Classifier:
         precision: str = "auto",
         *,
         for_many: bool = False,
+        with_similar: bool = True,
     ) -> None:
         self.folder = folder
         self.labels = folder.labels()
@@ -92,7 +93,7 @@ class Classifier:
         self._engine = engine_of(folder, precision, settings.threads, for_many=for_many)
         self.precision = self._engine.precision
         self._directions = self._read_directions()
-        self._index = self._read_index()
+        self._index = self._read_index() if with_similar else None
 
     @classmethod
     def load(

@@ -95,7 +95,7 @@ def add_key(file: Path, name: str) -> str:
         f"{one.name} {one.salt.hex()} {one.digest.hex()}\n" for one in (*keys, Key.of(name, key))
     ]
     with replacing(file) as partial:
-        partial.touch(0o600)
+        partial.chmod(0o600)
         partial.write_text("".join(lines), "utf-8")
     return key
 

@@ -13,6 +13,7 @@ from tiny_network import CHANNELS, RULE, write_tiny_model
 
 from plant_classification import Classifier
 from plant_classification.cli import cli
+from plant_classification.files import PARTIAL, remove_partials, replacing
 from plant_classification.photos import read
 from plant_classification.settings import Settings
 
@@ -56,6 +57,18 @@ def test_what_an_archive_names_here_is_not_read(
     (row,) = pq.read_table(out).to_pylist()
     assert row["features"] is None
     assert row["error"] == f"{flower} is no address on the web."
+
+
+def test_what_another_process_is_writing_is_not_taken_for_what_was_left(tmp_path: Path) -> None:
+    out = tmp_path / "t.parquet"
+    left = tmp_path / f"{out.name}.0123abcd{PARTIAL}"
+    left.write_text("of a process that was killed")
+    with replacing(out) as partial:
+        partial.write_text("whole")
+        remove_partials(out)
+        assert list(tmp_path.iterdir()) == [partial]
+    assert out.read_text() == "whole"
+    assert list(tmp_path.iterdir()) == [out]
 
 
 @pytest.mark.parametrize(
