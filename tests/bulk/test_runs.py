@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -350,16 +350,19 @@ def test_a_list_that_changes_meanwhile_ends_the_run(
     model: ModelFolder, settings: Settings, garden: Path, models: Path, tmp_path: Path
 ) -> None:
     (models / "moving.txt").write_text("Rosa canina\n")
-    job = Job((str(garden),), Grouping(), Question(species_list="moving"), tmp_path / "t.jsonl")
+    job = Job(("-",), Grouping(), Question(species_list="moving"), tmp_path / "t.jsonl")
+    photos = sorted(map(str, garden.glob("*/*.png")))
 
-    def tell(_done: Done) -> None:
+    def lines() -> Iterator[str]:
+        yield from photos[:20]
         (models / "moving.txt").write_text("Viola odorata\n")
+        yield from photos[20:]
 
     with pytest.raises(ArgumentError, match="was changed while the run went on"):
-        run(job, model, settings, tell=tell)
+        run(job, model, settings, lines())
     assert not (tmp_path / "t.jsonl").exists()
     (models / "moving.txt").write_text("Rosa canina\n")
-    run(job, model, settings)
+    run(job, model, settings, photos)
     assert {row["labels"][0] for row in rows(job.out)} == {"Rosa canina"}
 
 
