@@ -16,10 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import requests
@@ -27,6 +26,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import Figure, show
+from benchmarks.timing import in_turn
 from plant_classification import Classifier
 from plant_classification.inference.engine import Engine
 from plant_classification.models import write_model_folder
@@ -63,20 +63,6 @@ core.compile_model(model, "CPU")(numpy.zeros(model.input().shape, "f4"))
 """
 
 
-def in_turn(
-    first: Callable[[], Any], second: Callable[[], Any], rounds: int
-) -> tuple[float, float]:
-    """Median seconds of each, called in turn after three calls that do not count."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for round_ in range(rounds + 3):
-        for call, seconds in zip((first, second), times, strict=True):
-            start = time.perf_counter()
-            call()
-            if round_ >= 3:
-                seconds.append(time.perf_counter() - start)
-    return statistics.median(times[0]), statistics.median(times[1])
-
-
 def against_tensorflow(folder: Path, architecture: str, bound: dict[str, str]) -> list[Figure]:
     """TensorFlow's predict_on_batch over the engine, one photo at 224 pixels."""
     import keras
@@ -96,9 +82,7 @@ def against_tensorflow(folder: Path, architecture: str, bound: dict[str, str]) -
     figures = []
     for precision, limit in bound.items():
         engine = Engine(network, rule, precision)
-        theirs, ours = in_turn(
-            partial(model.predict_on_batch, image), partial(engine, pixels), rounds=30
-        )
+        theirs, ours = in_turn(30, partial(model.predict_on_batch, image), partial(engine, pixels))
         figures.append(
             Figure(
                 f"TensorFlow / engine, {architecture}, {precision}",
@@ -130,7 +114,7 @@ def whole_identify(folder: Path) -> Figure:
     classifier = Classifier.load(model)
     engine = Engine(model / NETWORK, rule)
     pixels = np.zeros((1, 224, 224, 3), np.uint8)
-    whole, bare = in_turn(lambda: classifier.identify(content), lambda: engine(pixels), 60)
+    whole, bare = in_turn(60, lambda: classifier.identify(content), lambda: engine(pixels))
     remark = f"{whole * 1e3:.1f} ms / {bare * 1e3:.1f} ms, {classifier.precision}"
     return Figure("identify of a 500x600 JPEG / engine, Xception", whole / bare, "<= 1.3", remark)
 
@@ -156,8 +140,8 @@ def through_deepaas(folder: Path, model: Path) -> Figure:
         deepaas("plant_classification", folder, models=models) as ours,
         deepaas("toy", folder, path=toy) as theirs,
     ):
-        request, identify = in_turn(lambda: post(ours), lambda: classifier.identify(content), 60)
-        _, toy_request = in_turn(lambda: post(ours), lambda: post(theirs), 60)
+        request, identify = in_turn(60, lambda: post(ours), lambda: classifier.identify(content))
+        _, toy_request = in_turn(60, lambda: post(ours), lambda: post(theirs))
     remark = f"{request * 1e3:.1f} ms / ({identify * 1e3:.1f} + {toy_request * 1e3:.1f}) ms"
     ratio = request / (identify + toy_request)
     name = f"request through deepaas-run / identify + toy's, {model.name}"

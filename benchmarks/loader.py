@@ -11,7 +11,6 @@ from the shared data: ``../shared``, or the folder that PLANT_SHARED names.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import tempfile
 from functools import partial
@@ -21,6 +20,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.figures import Figure, show
+from benchmarks.memory import peak_memory_of
 from benchmarks.timing import in_turn
 from plant_classification.data.reading import read_dataset
 from plant_classification.data.split_files import read_splits
@@ -34,7 +34,6 @@ from pathlib import Path
 from plant_classification.data.reading import read_dataset
 for folder in sys.argv[1:]:
     read_dataset(Path(folder), images=".")
-print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
 
 
@@ -66,12 +65,6 @@ def as_the_old_service(folder: Path) -> None:
         split[:, 1].astype(np.int32)
 
 
-def peak_memory(*folders: Path) -> int:
-    """Bytes that a process has at most which imports what is needed and reads data sets."""
-    command = [sys.executable, "-c", READ, *map(str, folders)]
-    return int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout) * 1024
-
-
 def measure(folder: Path) -> list[Figure]:
     """Write the files, and read them in every way."""
     few, many = (folder / str(lines) for lines in LINES)
@@ -87,7 +80,7 @@ def measure(folder: Path) -> list[Figure]:
         partial(read_dataset, many, images="."),
     )
     size = sum((many / f"{name}.txt").stat().st_size for name in ("train", "val"))
-    memory = peak_memory(many) - peak_memory()
+    memory = peak_memory_of(READ, many) - peak_memory_of(READ)
     return [
         against(numpy, lines_few, LINES[0], "genfromtxt / split files", ">= 30"),
         against(numpy, lines_many, LINES[1], "genfromtxt / split files", ">= 30"),

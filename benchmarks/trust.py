@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -38,6 +37,7 @@ from benchmarks.answers import (
     share_rejected,
 )
 from benchmarks.figures import Figure, show
+from benchmarks.memory import peak_memory_of
 from benchmarks.timing import in_turn
 from plant_classification import Classifier
 from plant_classification.data import VALIDATION, Records
@@ -60,7 +60,6 @@ PROMISED = 0.95
 COVERAGES = {0.8: "", 0.9: "<= 1.2", 0.95: "<= 1.4"}
 POINTED = 200
 ROUNDS = 9
-PEAK = 'print(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])'
 LOAD = "import json, sys; kept = [json.load(open(name)) for name in sys.argv[1:]]\n"
 IMPORT = """import sys
 from pathlib import Path
@@ -68,12 +67,6 @@ from plant_classification.evaluation.prediction_files import read_predictions
 from plant_classification.evaluation.summary import summary
 """
 EVALUATE = IMPORT + "summary(read_predictions(*map(Path, sys.argv[1:])))\n"
-
-
-def peak_memory(code: str, *files: Path) -> int:
-    """Bytes that a Python has at most which runs some code."""
-    command = [sys.executable, "-c", code + PEAK, *map(str, files)]
-    return int(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout) * 1024
 
 
 def of_published_predictions() -> list[Figure]:
@@ -91,8 +84,8 @@ def of_published_predictions() -> list[Figure]:
         return summary(read_predictions(predictions, species, families))
 
     loaded, evaluated = in_turn(ROUNDS, load, evaluate)
-    least = peak_memory(LOAD, predictions, families) - peak_memory("import json\n")
-    most = peak_memory(EVALUATE, predictions, species, families) - peak_memory(IMPORT)
+    least = peak_memory_of(LOAD, predictions, families) - peak_memory_of("import json")
+    most = peak_memory_of(EVALUATE, predictions, species, families) - peak_memory_of(IMPORT)
     name = "11,012 published predictions: figures and intervals / json.load"
     return [
         Figure(
