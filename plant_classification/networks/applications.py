@@ -14,27 +14,14 @@ import keras
 from plant_classification.errors import ArgumentError
 from plant_classification.networks.heads import add_head
 
-MINIMUM_SIZES = {
-    "MobileNet": 32,
-    "NASNetMobile": 32,
-    "InceptionV3": 75,
-    "InceptionResNetV2": 75,
-    "DenseNet121": 32,
-    "DenseNet169": 32,
-    "DenseNet201": 32,
-    "ResNet50": 32,
-    "VGG16": 32,
-    "VGG19": 32,
-}
-"""The applications, by the names that Keras and the old service have for them, in pixels."""
 
-
-def build(application: str, size: int, labels: int) -> keras.Model:
+def build(application: str, minimum: int, *, size: int, labels: int) -> keras.Model:
     """Build a network with random weights.
 
     Args:
-        application: A name of ``MINIMUM_SIZES``.
-        size: Side of the input in pixels, at least the minimum.
+        application: A name in ``keras.applications``.
+        minimum: The smallest side that it can take, in pixels.
+        size: Side of the input in pixels.
         labels: Number of logits.
 
     Returns:
@@ -43,7 +30,6 @@ def build(application: str, size: int, labels: int) -> keras.Model:
     Raises:
         ArgumentError: The size is too small.
     """
-    minimum = MINIMUM_SIZES[application]
     if size < minimum:
         raise ArgumentError(
             f"{application} needs an input of at least {minimum} pixels, not {size}.", field="size"

@@ -18,13 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.errors import ModelFolderError
-from plant_classification.networks.applications import MINIMUM_SIZES
 from plant_classification.networks.keras2_file import COPY_AGAIN, read_checkpoint
 from plant_classification.networks.keras2_layers import Layer, read_layer
 from plant_classification.networks.registry import find_architecture
-
-NETWORKS = ("Xception", *MINIMUM_SIZES)
-"""The old service's names for its networks."""
 
 CHECK_ORIGIN = "check that the file is of the old service"
 HIDDEN_UNITS = 1024
@@ -48,7 +44,7 @@ def rebuild(modelname: str, size: int, labels: int, path: Path) -> keras.Model:
     """Rebuild a network with the weights of a file.
 
     Args:
-        modelname: The old service's name for it, such as ``"MobileNet"``.
+        modelname: The old service's name for it, one of ``models.legacy.PREPROCESS_MODES``.
         size: Side of the input in pixels.
         labels: Number of classes.
         path: The ``.h5`` or ``.hdf5`` file, a whole model.
@@ -61,10 +57,6 @@ def rebuild(modelname: str, size: int, labels: int, path: Path) -> keras.Model:
         ModelFolderError: The file cannot be used or is another network's; the sentence says why.
     """
     try:
-        if modelname not in NETWORKS:
-            raise ModelFolderError(
-                f"there is no network {modelname!r:.100}; there are: {', '.join(NETWORKS)}."
-            )
         checkpoint = read_checkpoint(path)
         graph = _read_graph(checkpoint.config, modelname)
         _check_end(graph, labels)

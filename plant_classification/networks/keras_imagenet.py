@@ -36,10 +36,17 @@ def load_imagenet(
     below = [layer for layer in model.layers if layer.weights and layer.name != "logits"]
     named = {layer.name: layer for layer in below if not _is_numbered(layer)}
     numbered = iter([layer for layer in below if _is_numbered(layer)])
-    for layer in theirs.layers:
-        if layer.weights:
-            target = next(numbered) if _is_numbered(layer) else named[layer.name]
-            target.set_weights(layer.get_weights())
+    try:
+        for layer in theirs.layers:
+            if layer.weights:
+                target = next(numbered) if _is_numbered(layer) else named[layer.name]
+                target.set_weights(layer.get_weights())
+    except (KeyError, StopIteration, ValueError) as error:
+        raise ArgumentError(
+            f"Keras's {application} has a layer that our network has not, or otherwise: "
+            f"{layer.name} ({error}). Start from 'starter', another model or 'none'.",
+            field="init",
+        ) from None
 
 
 def _is_numbered(layer: keras.layers.Layer) -> bool:
@@ -47,7 +54,7 @@ def _is_numbered(layer: keras.layers.Layer) -> bool:
 
     They keep their order. Our Xception has names for them: those of its shortcuts.
     """
-    return bool(re.match(r"(conv2d|batch_normalization)(_\d+)?$|.*_shortcut_conv", layer.name))
+    return bool(re.match(r"(conv2d|(\w+_)?normalization)(_\d+)?$|.*_shortcut_conv", layer.name))
 
 
 def _with_weights(application: str, size: int, file: Path | None) -> keras.Model:

@@ -76,13 +76,15 @@ _TORCH = partial(
 _CAFFE = partial(Preprocessing, mean=(103.939, 116.779, 123.68), scale=(1.0,) * 3, channels="BGR")
 
 
-def _application(name: str, preprocessing: Preprocessing, parameters: int) -> Architecture:
+def _application(
+    name: str, preprocessing: Preprocessing, parameters: int, minimum: int = 32
+) -> Architecture:
     return Architecture(
         name=name.lower(),
         preprocessing=preprocessing,
-        minimum=applications.MINIMUM_SIZES[name],
+        minimum=minimum,
         parameters=parameters,
-        builder=partial(applications.build, name),
+        builder=partial(applications.build, name, minimum),
         imagenet=partial(keras_imagenet.load_imagenet, application=name, size=preprocessing.size),
     )
 
@@ -103,8 +105,8 @@ ARCHITECTURES = {
         ),
         _application("MobileNet", _TF(224), 3_228_864),
         _application("NASNetMobile", _TF(224), 4_269_716),
-        _application("InceptionV3", _TF(299), 21_802_784),
-        _application("InceptionResNetV2", _TF(299), 54_336_736),
+        _application("InceptionV3", _TF(299), 21_802_784, 75),
+        _application("InceptionResNetV2", _TF(299), 54_336_736, 75),
         _application("DenseNet121", _TORCH(224), 7_037_504),
         _application("DenseNet169", _TORCH(224), 12_642_880),
         _application("DenseNet201", _TORCH(224), 18_321_984),

@@ -16,8 +16,9 @@ from legacy_folders import patches, write_legacy_folder
 from numpy.typing import NDArray
 
 from plant_classification.errors import ModelFolderError
+from plant_classification.models.legacy import PREPROCESS_MODES
 from plant_classification.networks.export import convert
-from plant_classification.networks.keras2_checkpoint import NETWORKS, rebuild
+from plant_classification.networks.keras2_checkpoint import rebuild
 from plant_classification.networks.keras2_layers import read_layer
 from plant_classification.openvino import save_network
 from plant_classification.trust import probabilities
@@ -40,7 +41,7 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[Any]:
     ("by", "modelname"),
     [
         pytest.param(by, name, marks=() if f"{by} {name}" in QUICK else pytest.mark.slow)
-        for by, names in (("tf_keras", NETWORKS), ("keras_applications", OF_OLD))
+        for by, names in (("tf_keras", PREPROCESS_MODES), ("keras_applications", OF_OLD))
         for name in names
     ],
 )
@@ -387,7 +388,6 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
         ("MobileNet", SIZE, 5, "last layer has 4 outputs, and classes.txt has 5 lines; put"),
         ("MobileNet", 64, 4, "photos of 32x32 pixels, and conf.json has image_size = 64"),
         ("VGG16", SIZE, 4, "it has 3,228,864 parameters .* VGG16 has 14,714,688; correct model"),
-        ("MobileNetV9", SIZE, 4, "no network 'MobileNetV9'; there are: Xception, MobileNet,"),
     ],
 )
 def test_a_file_that_does_not_fit_its_folder_is_refused(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import keras
 import numpy as np
@@ -20,7 +21,12 @@ SLOW = (
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in ARCHITECTURES
 ]
-MINIMUM_SIZES = {"xception": 71, "inceptionv3": 75, "inceptionresnetv2": 75}
+APPLICATIONS = {
+    name: application
+    for application in dir(keras.applications)
+    if (name := application.lower()) in ARCHITECTURES and application != name
+}
+"""What Keras calls those of its own."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -40,7 +46,7 @@ def test_a_network_is_what_the_registry_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_smallest_input_gives_numbers_and_a_smaller_one_is_refused(name: str) -> None:
-    smallest = MINIMUM_SIZES.get(name, 32)
+    smallest = ARCHITECTURES[name].minimum
     model = build(name, labels=3, size=smallest)
     logits, features = model(np.ones((1, smallest, smallest, 3), np.float32), training=False)
     assert np.isfinite(logits).all()
@@ -69,10 +75,10 @@ def test_the_preprocessing_gives_the_range_that_the_network_wants(
     np.testing.assert_allclose(normalized[0], [black, white], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["mobilenet", "densenet121", "vgg16"])
+@pytest.mark.parametrize("name", APPLICATIONS)
 def test_the_preprocessing_of_an_application_is_that_of_keras(name: str) -> None:
     photo = np.random.default_rng(2).integers(0, 256, (1, 8, 8, 3), np.uint8)
-    module = getattr(keras.applications, name.removesuffix("121"))
+    module = sys.modules[getattr(keras.applications, APPLICATIONS[name]).__module__]
     expected = module.preprocess_input(photo.astype(np.float32))
     normalized = ARCHITECTURES[name].preprocessing.normalize(photo)
     np.testing.assert_allclose(normalized, expected, rtol=1e-5, atol=1e-5)
