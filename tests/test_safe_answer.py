@@ -20,6 +20,7 @@ from plant_classification.trust.safe_answer import (
     RankTops,
     SafeRule,
     fit_safe,
+    given_at,
     rank_tops,
     thresholds_for,
     tops_of_unknown,
@@ -231,6 +232,17 @@ def test_a_genus_form_label_is_right_as_a_genus() -> None:
     tops = rank_tops(np.array([[5.0, 0.0]]), 1.0, np.array([0]), ranks_of(labels))
     assert tops.right.tolist() == [[False, True, True]]
     assert tops.shares[0, 0] == 0  # Viola odorata is no answer while Rosa sp. is more probable
+
+
+def test_a_species_is_not_given_where_the_first_label_is_only_a_genus() -> None:
+    """However low the threshold: for all answers of a model as for one."""
+    labels = [label_of("Rosa sp.", "Rosaceae"), label_of("Bellis perennis", "Asteraceae")]
+    logits = np.log([[0.8, 0.2]])
+    tops = rank_tops(logits, 1.0, np.array([0]), ranks_of(labels))
+    even = Correctness(0.0, 0.0, 0.0)
+    rule = SafeRule((even, even, even), (0.8,), (0.1,))
+    given, rank, right = given_at(rule.at(0.8), rule.scores(tops.shares, tops.largest), tops.right)
+    assert (given[0], RANKS[rank[0]].name, right[0]) == (True, "genus", True)
 
 
 def test_a_rule_survives_json() -> None:

@@ -114,13 +114,13 @@ class SafeRule:
             largest: ``(N,)``, the largest calibrated logit of each photo.
 
         Returns:
-            ``(N, 3)`` in [0, 1].
+            ``(N, 3)`` in [0, 1]; 0 where the share is, for then there is no taxon to be given.
         """
         columns = [
             correctness(shares[:, place], largest)
             for place, correctness in enumerate(self.correctness)
         ]
-        return np.stack(columns, axis=1)
+        return np.where(shares > 0, np.stack(columns, axis=1), 0)
 
     def to_dict(self) -> dict[str, Any]:
         """What goes into model.json."""
