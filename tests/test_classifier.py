@@ -23,6 +23,7 @@ from plant_classification import Classifier, PlantClassificationError
 from plant_classification.errors import ArgumentError, ModelFolderError, UnknownModelError
 from plant_classification.inference.engine import choose_precision
 from plant_classification.models.choosing import STARTER_FOLDER
+from plant_classification.schemas import answer_fields
 from plant_classification.settings import load_settings
 from plant_classification.trust import PlausibleRule, TrustRules, of_photos
 
@@ -173,6 +174,7 @@ def test_what_is_promised_is_promised_of_one_photo_alone(
 def test_the_answer_as_json_has_every_field_and_no_nan(starter: Classifier, flower: Path) -> None:
     answer = starter.identify([flower, flower], ["flower", "auto"], top_k=3).to_dict()
     assert json.loads(json.dumps(answer, allow_nan=False)) == answer
+    assert answer.keys() == answer_fields().keys()
     assert list(answer) == [
         "status", "labels", "probabilities", "predictions", "results", "genera", "families",
         "safe_answer", "plausible", "is_plant", "rejected", "similar", "photos", "model",
