@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 PARTIAL = ".partial"
+NOT_UTF8 = "not UTF-8; convert the file."
 RANDOM = "[0-9a-f]" * 8
 """What the name of a file has while it is written, as a pattern."""
 
@@ -44,6 +45,23 @@ def open_plain(path: Path, most_bytes: int) -> Iterator[BinaryIO]:
 def at_once(path: str, flags: int) -> int:
     """An opener for ``open`` that waits for nobody who writes into a pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def decoded(content: bytes, source: str) -> str:
+    """Text of UTF-8, with or without a byte order mark, which is no part of it.
+
+    Args:
+        content: That of a file.
+        source: What the file is called in the message.
+
+    Raises:
+        ValueError: It is something else, with the line.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{source}, line {line}: {NOT_UTF8}") from None
 
 
 def sha256(path: Path) -> str:

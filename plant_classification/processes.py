@@ -26,8 +26,8 @@ from plant_classification.errors import DeadlineError, PlantClassificationError,
 PR_SET_PDEATHSIG = 1
 """Of Linux, prctl(2)."""
 
-TOO_MANY = "Too many requests are waiting; send the photo again later."
-DIED = "The inference process died (out of memory, or killed); send the photo again."
+TOO_MANY = "Too many requests are waiting; try again later."
+DIED = "The process at work died (out of memory, or killed); try again."
 
 
 def processors() -> int:
@@ -112,7 +112,7 @@ class Process:
             self._restart()
             raise DeadlineError(
                 f"No answer within {seconds:g} seconds; the work was ended. "
-                "Send fewer or smaller photos, or try again later."
+                "Ask for less at once, or try again later."
             ) from None
         except (EOFError, OSError):
             self._restart()

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from plant_classification import Answer, Classifier
 from plant_classification.settings import Settings, load_settings
+from recipes.shared_data import shared_folder
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The shared data and fixtures, which the repository does not hold."""
-    folder = Path(os.environ.get("PLANT_SHARED", Path(__file__).parents[2] / "shared"))
+    folder = shared_folder()
     if not (folder / "data").is_dir():
         pytest.skip(f"shared data are missing: {folder} (set PLANT_SHARED)")
     return folder

@@ -167,7 +167,7 @@ def test_a_users_table_that_is_changed_is_read_anew(table: Path) -> None:
     ("content", "fault"),
     [
         (b"", "line 1: there is no column 'genus'"),
-        (b"genus;family\nRosa;Rosaceae\n", "line 1: there is no column 'genus'; .* commas"),
+        (b"genus/family\nRosa/Rosaceae\n", "line 1: there is no column 'genus'; .* commas"),
         (b"genus,familia\nRosa,Rosaceae\n", "line 1: there is no column 'family'"),
         (b"genus,family\n\nRosa\n", "line 3: .* as many fields .*: 1, not 2"),
         (b"genus,family\nRosa,Rosaceae,L.\n", "line 2: .* as many fields .*: 3, not 2"),

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from plant_classification import Classifier
+from plant_classification.cli.saliency import GRAD_CAM
+from plant_classification.cli.saliency import METHODS as OFFERED
 from plant_classification.errors import ArgumentError
 from plant_classification.trust.saliency import Dense, activation_map, channel_weights
 
@@ -182,6 +184,7 @@ def test_both_kinds_of_gradients_explain_the_starter(
 ) -> None:
     from plant_classification.evaluation.gradient_saliency import METHODS, explain_by_gradients
 
+    assert set(METHODS) == {*OFFERED} - {GRAD_CAM}
     explanation = starter.explain(in_the_corner)
     for method in METHODS:
         first, again = (explain_by_gradients(explanation, method).maps[0] for _ in range(2))

@@ -99,7 +99,7 @@ def test_a_killed_child_is_an_error_of_its_request_and_the_next_one_is_answered(
         pending = pool.submit(supervisor.identify, waiting)
         with silent_server.accept()[0]:
             os.kill(child, signal.SIGKILL)
-            with pytest.raises(UnavailableError, match="send the photo again") as caught:
+            with pytest.raises(UnavailableError, match="try again") as caught:
                 pending.result(60)
     assert caught.value.status == 503
     assert caught.value.retry_after

@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 from plant_classification.data.files import fault, open_file
 from plant_classification.data.parquet import PARQUET, from_parquet
+from plant_classification.data.tables import COLUMNS
 from plant_classification.errors import ArgumentError, DatasetError
+from plant_classification.files import NOT_UTF8
 from plant_classification.question import ORGANS
+from plant_classification.taxonomy.tables import delimiter_of
 
-PHOTO_COLUMNS = (
-    "path", "file", "filename", "image", "photo", "url", "identifier", "accessuri", "address",
-)  # fmt: skip
+PHOTO_COLUMNS = (*COLUMNS["path"], "url", "identifier", "accessuri", "address")
 """Columns that hold a photo where none is named, in small or capital letters."""
 
 ORGAN = "organ"
-DELIMITERS = ",\t;"
 TEXT_TYPES = ("string", "large_string", "string_view", "int", "uint", "dictionary<values=string")
 ROWS_AT_ONCE = 4096
 MOST_FIELD_CHARACTERS = 1 << 30
@@ -151,21 +151,14 @@ def _fields(file: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         first = next(lines, "")
         reader = csv.reader(
-            itertools.chain([first], lines), delimiter=_delimiter(first), strict=True
+            itertools.chain([first], lines),
+            delimiter=delimiter_of(first, PHOTO_COLUMNS),
+            strict=True,
         )
         for fields in reader:
             if fields:
                 yield reader.line_num, fields
     except UnicodeDecodeError:
-        raise fault(file, number, "not UTF-8; convert the file.") from None
+        raise fault(file, number, NOT_UTF8) from None
     except csv.Error as error:
         raise fault(file, number, f"{error}.") from None
-
-
-def _delimiter(first: str) -> str:
-    """What parts the names of the columns: that by which one is known, else the most frequent."""
-    for delimiter in DELIMITERS:
-        names = {name.strip().strip('"').lower() for name in first.split(delimiter)}
-        if names & set(PHOTO_COLUMNS):
-            return delimiter
-    return max(DELIMITERS, key=first.count)

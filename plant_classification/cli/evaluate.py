@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -109,8 +110,6 @@ def _judge(
     settings: Settings,
 ) -> Callable[[str | None], Judged]:
     """What judges the model of a name on the photos of a data set, which is read once."""
-    import functools
-
     from plant_classification.cli.photo_bar import photo_bar
     from plant_classification.data.reading import read_dataset
     from plant_classification.evaluation.judging import chosen_split, judge_model

@@ -80,8 +80,7 @@ def _print_tail(found: Inspection, console: Console) -> None:
         bar = Bar(max(tail.bars.values()), 0, height, color="green")
         table.add_row(name, bar, f"{height:,} labels")
     console.print(table)
-    few = ", ".join(f"{count:,} fewer than {limit}" for limit, count in tail.fewer_than.items())
-    _say(console, f"Labels with few photos: {few}.")
+    _say(console, f"Labels with few photos: {tail.fewer_in_words}.")
     _say(
         console,
         f"A tenth of the labels has {tail.top_tenth:.0%} of the photos "

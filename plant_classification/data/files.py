@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from plant_classification.errors import ArgumentError, DatasetError
-from plant_classification.files import at_once
+from plant_classification.files import at_once, decoded
 from plant_classification.photos.sources import PICTURE_SUFFIXES
 
 IMAGE_FOLDERS = (".", "images", "data/images")
@@ -59,14 +59,9 @@ def read_text(file: Path) -> str:
     with open_file(file) as (opened, _):
         content = opened.read()
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise not_utf8(file, content.count(b"\n", 0, error.start) + 1) from None
-
-
-def not_utf8(file: Path, line: int) -> DatasetError:
-    """The error for a line that cannot be decoded."""
-    return fault(file, line, "not UTF-8; convert the file.")
+        return decoded(content, str(file))
+    except ValueError as error:
+        raise DatasetError(str(error)) from None
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -30,6 +30,12 @@ class LongTail:
     gini: float
     top_tenth: float
 
+    @property
+    def fewer_in_words(self) -> str:
+        """How many labels have few photos."""
+        counts = self.fewer_than.items()
+        return ", ".join(f"{count:,} fewer than {limit}" for limit, count in counts)
+
 
 def long_tail(counts: NDArray[np.int64]) -> LongTail:
     """The figures for the photos of each label ``(L,)``, of which there is at least one."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from plant_classification.data.darwin_core import is_darwin_core, refuse_darwin_core
 from plant_classification.data.duplicates import kept_together
 from plant_classification.data.plantnet300k import is_plantnet300k, read_plantnet300k
 from plant_classification.data.records import TRAIN, VALIDATION, Dataset
@@ -15,7 +16,7 @@ from plant_classification.data.species_folders import is_species_folders, read_s
 from plant_classification.data.split_files import is_split_files, read_split_files
 from plant_classification.data.splitting import split
 from plant_classification.data.tables import COLUMNS, NEEDED, is_table, read_photo_table
-from plant_classification.errors import DatasetError
+from plant_classification.errors import ArgumentError, DatasetError
 from plant_classification.settings import Settings, load_settings
 from plant_classification.taxonomy import listed, load_families, remarks
 
@@ -37,11 +38,27 @@ class Reader:
     of_files: bool = False
 
 
+def _in_place(
+    read: Callable[[Path, Mapping[str, str]], Dataset],
+) -> Callable[[Path, str | None, Mapping[str, str]], Dataset]:
+    """Of a form whose photos lie where the folders say."""
+
+    def read_in_place(path: Path, images: str | None, families: Mapping[str, str]) -> Dataset:
+        if images is not None:
+            raise ArgumentError(
+                f"{path} says by its folders where its photos are: leave out images_directory.",
+                field="images_directory",
+            )
+        return read(path, families)
+
+    return read_in_place
+
+
 READERS = (
     Reader(
         "Pl@ntNet-300K",
         is_plantnet300k,
-        lambda path, _images, families: read_plantnet300k(path, families),
+        _in_place(read_plantnet300k),
     ),
     Reader("a folder with train.txt and classes.txt", is_split_files, read_split_files),
     Reader(
@@ -54,7 +71,7 @@ READERS = (
     Reader(
         "a folder with a folder of pictures for each species",
         is_species_folders,
-        lambda path, _images, families: read_species_folders(path, families),
+        _in_place(read_species_folders),
     ),
 )
 """In the order in which they are asked: the first that knows a path reads it."""
@@ -109,8 +126,6 @@ def _read(path: Path, images: str | None, families: Mapping[str, str]) -> Datase
 def _reader_of(path: Path, families: Mapping[str, str]) -> Reader | None:
     if not path.exists():
         raise DatasetError(f"{path} does not exist; give a folder or a table.")
-    from plant_classification.data.darwin_core import is_darwin_core, refuse_darwin_core
-
     if is_darwin_core(path):
         refuse_darwin_core(path, families)
     return next((r for r in READERS if (path.is_dir() or r.of_files) and r.knows(path)), None)

@@ -128,8 +128,8 @@ class Dataset:
         folder: What was read: a folder or a table.
         kind: In words: ``"split files"``, ``"a folder per species"`` ...
         labels: In the order of the indices.
-        splits: The photos of ``"train"``, and of ``"val"`` and ``"test"`` where there are some,
-            in this order.
+        splits: The photos of ``"train"``, and of ``"val"`` and ``"test"`` where there are some;
+            in this order, however they are given.
         notes: Sentences that a person should see: what was passed over, how it was split.
     """
 
@@ -140,6 +140,8 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if TRAIN not in self.splits or self.splits.keys() - {*SPLITS}:
+            raise ValueError(f"splits are {TRAIN} and perhaps others of {SPLITS}: {[*self.splits]}")
         ordered = {name: self.splits[name] for name in SPLITS if name in self.splits}
         object.__setattr__(self, "splits", ordered)
 

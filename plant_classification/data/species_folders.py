@@ -60,6 +60,9 @@ def read_species_folders(path: Path, families: Mapping[str, str]) -> Dataset:
     roots = split_folders(path)
     passed_over = Counter[str]()
     found = {split: sorted(_photos(path, root, passed_over)) for split, root in roots.items()}
+    for root in {path, *roots.values()}:
+        beside = list_folder(root)
+        _count(passed_over, "files in no folder of a species", beside.pictures + beside.other_files)
     if not found[TRAIN]:
         raise DatasetError(f"{roots[TRAIN]} holds no folder of a species with pictures.")
     species = sorted({photo.species for photos in found.values() for photo in photos})

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from plant_classification.data.files import fault, leaves_folder, not_utf8, open_file, others
+from plant_classification.data.files import fault, leaves_folder, open_file, others
 from plant_classification.data.line_parsing import (
     BLANK,
     COLUMNS,
@@ -25,6 +25,7 @@ from plant_classification.data.line_parsing import (
 )
 from plant_classification.data.records import Texts
 from plant_classification.errors import DatasetError
+from plant_classification.files import NOT_UTF8
 from plant_classification.processes import processors
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -131,7 +132,8 @@ def _check_text(file: Path, content: Bytes, ends: Positions) -> None:
         try:
             part.tobytes().decode()
         except UnicodeDecodeError as error:
-            raise not_utf8(file, _line_number(content, int(some[0]) + error.start)) from None
+            line = _line_number(content, int(some[0]) + error.start)
+            raise fault(file, line, NOT_UTF8) from None
         if not part.min():
             line = _line_number(content, int(some[0] + np.argmin(part)))
             raise fault(file, line, "there is a zero byte; is it UTF-8 text?")

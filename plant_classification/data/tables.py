@@ -28,11 +28,11 @@ from plant_classification.data.records import TRAIN, Dataset, Records
 from plant_classification.data.species_folders import SPLIT_NAMES
 from plant_classification.errors import DatasetError
 from plant_classification.taxonomy import Label, family_of, label_of, listed
-from plant_classification.taxonomy.tables import read_table
+from plant_classification.taxonomy.tables import delimiter_of, read_table
 
 CSV = ".csv"
 COLUMNS = {
-    "path": ("path", "file", "filename", "image"),
+    "path": ("path", "file", "filename", "image", "photo"),
     "label": ("label", "species", "name"),
     **{name: (name,) for name in ("organ", "observation", "source", "split", "genus", "family")},
 }
@@ -189,7 +189,8 @@ def _header(file: Path) -> Sequence[str]:
     with open_file(file) as (opened, _):
         first = opened.readline(MOST_HEADER_BYTES).decode("utf-8-sig", "replace")
     try:
-        return next(csv.reader([first]), [])
+        delimiter = delimiter_of(first, [name for names in COLUMNS.values() for name in names])
+        return next(csv.reader([first], delimiter=delimiter), [])
     except csv.Error:
         return []
 

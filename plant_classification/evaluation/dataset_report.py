@@ -107,11 +107,10 @@ def _labels(found: Inspection) -> Section:
         y_label="photos",
         log=0 < 10 * counts.min() <= counts.max(),
     )
-    few = ", ".join(f"{count:,} fewer than {limit}" for limit, count in tail.fewer_than.items())
     words = (
         f"In {first}, a tenth of the labels has {per_cent(tail.top_tenth)} of the photos (Gini "
         f"coefficient {tail.gini:.2f}, from 0 for as many everywhere to 1). Of "
-        f"{len(data.labels):,} labels, {few}."
+        f"{len(data.labels):,} labels, {tail.fewer_in_words}."
     )
     columns = [Column("Label"), Column("Family"), Column("Photos", "number")]
     columns += [Column(split, "number") for split in splits]

@@ -81,22 +81,21 @@ def smoothgrad(
     network: keras.Model,
     image: NDArray[np.float32],
     members: NDArray[np.bool_],
-    samples: int = SAMPLES,
 ) -> NDArray[np.float32]:
-    """The mean gradient of noisy copies (Smilkov et al. 2017, arXiv:1706.03825).
+    """The mean gradient of ``SAMPLES`` noisy copies (Smilkov et al. 2017, arXiv:1706.03825).
+
+    The noise has a standard deviation of ``NOISE`` of the picture's range.
 
     Args:
         network: With the outputs ``[logits, features]``.
         image: ``float32 (H, W, 3)``, normalised.
         members: ``bool (labels,)``, the taxon's labels.
-        samples: How many copies, with noise whose standard deviation is ``NOISE`` of the picture's
-            range.
 
     Returns:
         ``float32 (H, W)``, from 0 up: the root of the sum of squares over the channels.
     """
     random = np.random.default_rng(0)
-    noise = random.normal(size=(samples, *image.shape), scale=NOISE * np.ptp(image))
+    noise = random.normal(size=(SAMPLES, *image.shape), scale=NOISE * np.ptp(image))
     mean = _mean_gradient(network, np.float32(image + noise), members)
     return np.asarray(np.sqrt((mean**2).sum(axis=-1)))
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant_classification.errors import ArgumentError, ModelFolderError
-from plant_classification.files import identity, read_plain_file
+from plant_classification.files import decoded, identity, read_plain_file
 from plant_classification.question import LIST_NAME, Question
 from plant_classification.taxonomy import Label
 from plant_classification.taxonomy.priors import Prior, read_prior
@@ -125,8 +125,4 @@ def files_of(question: Question, models_dir: Path) -> tuple[Path | None, Path]:
 
 
 def _text(path: Path) -> str:
-    try:
-        return read_plain_file(path, MOST_BYTES).decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ValueError(f"{path.name}, line {line}: not UTF-8; convert the file.") from None
+    return decoded(read_plain_file(path, MOST_BYTES), path.name)

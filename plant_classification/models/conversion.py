@@ -38,6 +38,7 @@ from plant_classification.models.folder import (
     write_model_folder,
 )
 from plant_classification.models.legacy import LegacyFolder, inside, read_legacy_folder
+from plant_classification.openvino import save_network
 from plant_classification.processes import end_with, python
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label, remarks
@@ -292,7 +293,6 @@ def _convert(
 ) -> None:
     from plant_classification.networks.export import convert as to_openvino
     from plant_classification.networks.keras2_checkpoint import rebuild
-    from plant_classification.openvino import save_network
 
     labels = model.labels(families)
     network = rebuild(model.modelname, model.preprocessing.size, len(labels), model.weights)

@@ -27,6 +27,7 @@ from typing import Any
 
 from plant_classification.errors import ModelFolderError, UnknownModelError
 from plant_classification.files import (
+    decoded,
     identity,
     open_plain,
     read_plain_file,
@@ -296,12 +297,11 @@ def _lines(folder: Path, relative: str) -> tuple[str, ...]:
     """The lines without the white space around them, and without blank ones at the end."""
     path = inside(folder, relative)
     try:
-        text = read_plain_file(path, MOST_TEXT_BYTES).decode("utf-8-sig")
+        text = decoded(read_plain_file(path, MOST_TEXT_BYTES), str(path))
     except OSError as error:
         raise ModelFolderError(f"{path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ModelFolderError(f"{path}, line {line}: not UTF-8; convert the file.") from None
+    except ValueError as error:
+        raise ModelFolderError(str(error)) from None
     return tuple(line.strip() for line in text.rstrip().split("\n"))
 
 

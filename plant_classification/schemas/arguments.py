@@ -103,11 +103,12 @@ def predict_arguments() -> dict[str, fields.Field]:
             },
         ),
         "crops": WholeNumber(
-            load_default=1,
+            load_default=Question.crops,
             validate=validate.OneOf(CROP_COUNTS),
             metadata={
                 "description": "Parts of each photo that are looked at together: 1, 5 (middle "
-                "and corners) or 10 (these and their mirror images). More take longer. Default: 1."
+                "and corners) or 10 (these and their mirror images). More take longer. "
+                f"Default: {Question.crops}."
             },
         ),
         "confidence": fields.Float(

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from plant_classification.errors import SettingsError
+from plant_classification.files import decoded
 from plant_classification.taxonomy.names import Name, parse_name
 from plant_classification.taxonomy.tables import read_table
 
@@ -92,10 +93,4 @@ def _own_families() -> Mapping[str, str]:
 
 
 def _read_file(path: Path) -> dict[str, str]:
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{path}, line {line}: not UTF-8; convert the file.") from None
-    return read_families(text, str(path))
+    return read_families(decoded(path.read_bytes(), str(path)), str(path))

@@ -10,6 +10,7 @@ from plant_classification.errors import ModelFolderError
 from plant_classification.files import locked, remove
 from plant_classification.models import ModelFolder, read_model_folder, write_model_folder
 from plant_classification.models.folder import KERAS_WEIGHTS, NETWORK, NETWORK_WEIGHTS
+from plant_classification.openvino import save_network
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
 from plant_classification.training.start import Start
@@ -44,7 +45,6 @@ def imagenet_base(start: Start, settings: Settings) -> ModelFolder:
 def _made(start: Start, target: Path) -> ModelFolder:
     from plant_classification.networks import build, load_imagenet
     from plant_classification.networks.export import convert
-    from plant_classification.openvino import save_network
 
     network = build(start.architecture, len(NO_LABEL), start.preprocessing.size)
     load_imagenet(start.architecture, network, start.file)

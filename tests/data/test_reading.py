@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from PIL import Image
 
 from plant_classification.data import TRAIN, VALIDATION, Dataset
 from plant_classification.data.reading import read_dataset
-from plant_classification.errors import DatasetError, SettingsError
+from plant_classification.errors import ArgumentError, DatasetError, SettingsError
 
 SPECIES = ("Bellis perennis", "Rosa canina", "Taraxacum officinale")
 
@@ -168,6 +169,19 @@ def test_what_is_no_data_set_is_told_what_would_be_one(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "train.txt")
     with pytest.raises(DatasetError, match="is no data set that is known"):
         read_dataset(tmp_path)
+
+
+def test_folders_say_where_their_photos_are(species: Path) -> None:
+    with pytest.raises(ArgumentError, match="leave out images_directory") as refused:
+        read_dataset(species, images="elsewhere")
+    assert refused.value.field == "images_directory"
+
+
+def test_a_split_that_nobody_would_read_is_refused(species: Path) -> None:
+    dataset = read_dataset(species, val_fraction=None)
+    for name in ("training", VALIDATION):
+        with pytest.raises(ValueError, match="splits are train and perhaps"):
+            dataclasses.replace(dataset, splits={name: dataset.splits[TRAIN]})
 
 
 def test_a_table_of_families_is_asked_first(tmp_path: Path) -> None:

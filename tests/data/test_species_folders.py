@@ -69,7 +69,10 @@ def test_what_is_hidden_or_no_picture_is_passed_over(tmp_path: Path) -> None:
     dataset = read(tmp_path)
     assert photos(dataset) == [("Rosa_canina/a.jpg", "Rosa canina")]
     assert len(dataset.labels) == 1
-    assert dataset.notes == ("Passed over: files without the suffix of a picture (3).",)
+    assert dataset.notes == (
+        "Passed over: files without the suffix of a picture (3).",
+        "Passed over: files in no folder of a species (1).",
+    )
 
 
 def test_a_folder_inside_that_of_a_species_is_an_observation(tmp_path: Path) -> None:

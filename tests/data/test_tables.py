@@ -44,6 +44,16 @@ def read(path: Path) -> Dataset:
     return read_photo_table(path, ".", load_families())
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_table_may_be_parted_as_spreadsheets_do(tmp_path: Path, delimiter: str) -> None:
+    file = tmp_path / "photos.csv"
+    lines = [("Photo", "Species", "organ"), ("a, b.jpg", "Rosa canina", "leaf")]
+    file.write_text("".join(delimiter.join(line) + "\n" for line in lines))
+    assert is_table(tmp_path)
+    (photo,) = read(file).splits[TRAIN]
+    assert (photo.path.name, photo.organ) == ("a, b.jpg", "leaf")
+
+
 def test_every_column_arrives(table: Path) -> None:
     assert is_table(table)
     dataset = read(table)

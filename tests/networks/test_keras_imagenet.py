@@ -64,6 +64,14 @@ def test_a_file_of_another_network_is_refused(published: Path) -> None:
         load_imagenet("xception", build("xception", labels=3, size=71), published)
 
 
+def test_weights_that_do_not_fit_the_network_are_told(published: Path) -> None:
+    keras2_network("MobileNet", 224).save_weights(published)
+    loader = find_architecture("mobilenet").imagenet
+    assert loader is not None
+    with pytest.raises(ArgumentError, match="MobileNet has a layer that our network has not"):
+        loader(build("vgg16", labels=3, size=32), published)
+
+
 def test_without_a_network_the_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mobilenet, "BASE_WEIGHT_PATH", "http://127.0.0.1:9/no-server/")
     model = build("mobilenet", labels=3)

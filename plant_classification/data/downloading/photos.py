@@ -13,11 +13,11 @@ from plant_classification.data.downloading.folder import DownloadFolder, open_fo
 from plant_classification.data.downloading.polite_queue import POLITE, Manners, PoliteQueue, Turn
 from plant_classification.errors import PhotoError, SlowUrlError, UnreachableUrlError, UrlError
 from plant_classification.fetching import Reply, ask
+from plant_classification.fetching.downloads import TRIED_AGAIN
 from plant_classification.settings import Settings
 
 MOST_CONNECTIONS = 16
-TOO_MANY = {429, 503}
-TRIED_AGAIN = {408, 425, *range(500, 600)} - TOO_MANY
+ASKED_TOO_OFTEN = {429, 503}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +148,7 @@ class _Download:
 
     def _judge(self, turn: Turn[ListedPhoto], reply: Reply) -> None:
         words = f"answered with the status {reply.status}"
-        if reply.status in TOO_MANY:
+        if reply.status in ASKED_TOO_OFTEN:
             self._queue.busy(turn, reply.wait_seconds)
         elif reply.status in TRIED_AGAIN:
             self._not_answered(turn, words)
