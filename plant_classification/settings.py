@@ -89,6 +89,10 @@ def read_yaml(path: Path) -> object:
         return yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise SettingsError(f"{path}{where}: it is not YAML: {error.problem}.") from None
     except (yaml.YAMLError, ValueError) as error:
         raise SettingsError(f"{path} is not YAML: {error}.") from None
 

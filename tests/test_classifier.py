@@ -131,7 +131,7 @@ def test_crops_are_deterministic(starter: Classifier, flower: Path, crops: int) 
 
 
 def test_the_photos_of_an_observation_are_put_together(
-    starter: Classifier, flower: Path, china: Path
+    starter: Classifier, flower: Path, china: Path, tmp_path: Path
 ) -> None:
     def shares(photos: list[Path]) -> NDArray[np.float64]:
         answer = starter.identify(photos, top_k=len(starter.labels))
@@ -142,7 +142,9 @@ def test_the_photos_of_an_observation_are_put_together(
     together = of_photos(np.stack([one, other]))
     np.testing.assert_allclose(shares([flower, china]), together, atol=1e-12)
     np.testing.assert_allclose(shares([china, flower]), together, atol=1e-12)
-    assert shares([flower, flower]).max() > one.max()
+    alike = tmp_path / "alike.png"
+    Image.open(flower).resize((800, 534)).save(alike)
+    assert shares([flower, alike]).max() > one.max()
 
 
 def test_probabilities_sum_to_one_over_all_labels_and_ranks(
@@ -161,10 +163,12 @@ def test_what_is_promised_is_promised_of_one_photo_alone(
     starter: Classifier, flower: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "list.txt").write_text("Dahlia\n", "utf-8")
+    larger = tmp_path / "larger.png"
+    Image.open(flower).resize((800, 600)).save(larger)
     asked: list[tuple[list[Path], dict[str, Any]]] = [
         ([flower], {}),
         ([flower], {"confidence": 1.0}),
-        ([flower, flower], {}),
+        ([flower, larger], {}),
         ([flower], {"species_list": tmp_path / "list.txt"}),
     ]
     said = [starter.identify(photos, **more).to_dict()["safe_answer"] for photos, more in asked]
@@ -231,6 +235,16 @@ def test_the_plausible_set_of_a_photo_of_an_organ_is_that_of_the_organ(
     assert names("flower") == 1
     assert names("leaf") == len(classifier.labels)
     assert names("leaf", "leaf") == 1  # of several photos nothing is known by organ
+
+
+def test_a_photo_that_comes_twice_counts_once(
+    starter: Classifier, flower: Path, china: Path
+) -> None:
+    """It says nothing new: else an answer would become surer with each copy."""
+    once, twice = (starter.identify([*photos, china]) for photos in ([flower], [flower, flower]))
+    assert twice.candidates == once.candidates
+    assert [photo.name for photo in twice.photos] == ["flower.jpg", "flower.jpg", "china.jpg"]
+    assert "Photo 2 (flower.jpg) came before, and counts once." in twice.warnings
 
 
 def test_a_small_photo_is_answered_with_a_warning(starter: Classifier, flower: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from tiny_network import write_tiny_model
 
 from plant_classification import Answer
 from plant_classification.cli import cli, main
@@ -54,6 +55,31 @@ def test_a_photo_gets_a_table_with_ranks_and_the_safe_answer_in_words(
     assert lines[4].startswith(f"genus   {named.genera[0].name}")
     assert lines[6].startswith(f"family  {named.families[0].name}")
     assert lines[8].startswith("Safe answer: ")
+
+
+def test_a_narrow_terminal_keeps_the_numbers(
+    run: Run, flower: Path, named: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    first = run("identify", flower).output.splitlines()[1]
+    name, share = named.candidates[0].label.name, named.candidates[0].probability
+    assert re.fullmatch(rf"label   {name} +{share:.1%}\s*", first)
+
+
+def test_a_model_of_ones_own_is_named_below_its_answer(
+    run: Run, flower: Path, tmp_path: Path
+) -> None:
+    """It answers by default from the day on which it was made."""
+    assert "Model:" not in run("identify", flower).output
+    write_tiny_model(tmp_path / "models" / "garden")
+    assert "Model: garden, 2 labels." in run("identify", flower).output
+
+
+def test_a_folder_without_photos_is_told(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = run("identify", tmp_path / "empty")
+    assert result.exit_code == 1
+    assert f"No photo was found in {tmp_path / 'empty'}." in str(result.exception)
 
 
 def test_json_is_one_object_a_line_and_a_bad_photo_is_one_too(
@@ -210,21 +236,22 @@ def test_a_model_is_shown_with_its_card_and_species(run: Run) -> None:
         (1e-3, r"Safe answer: the genus Dahlia, \d+\.\d% sure\."),
         (
             1.0,
-            r"Safe answer: none at 100%\. Nearest is the family \w+ with \d+\.\d%; .*\.",
+            r"Safe answer: none at 100%, which is not promised .*\. Nearest is the family .*%\.",
         ),
     ],
 )
 def test_the_safe_answer_is_a_sentence(named: Answer, confidence: float, sentence: str) -> None:
     ranks = [("genus", ["Dahlia"], np.array([named.genera[0].probability]))]
     safe = choose_safe_answer(ranks, confidence)
-    words = in_words(dataclasses.replace(named, safe_answer=safe, is_promised=False))
+    words = in_words(dataclasses.replace(named, safe_answer=safe))
     assert re.fullmatch(sentence, words)
 
 
 def test_a_promise_and_a_rejection_are_told(named: Answer) -> None:
     ranks = [("genus", ["Dahlia"], np.array([0.5]))]
     safe = choose_safe_answer(ranks, 0.5)
-    words = in_words(dataclasses.replace(named, safe_answer=safe, is_promised=True))
+    safe = dataclasses.replace(safe, promised=True)
+    words = in_words(dataclasses.replace(named, safe_answer=safe))
     assert words == "Safe answer: the genus Dahlia, 50.0%; of such answers 50% are right."
     is_plant = IsPlant(0.004, 0.03, binary=False)
     words = in_words(dataclasses.replace(named, is_plant=is_plant, rejected=True))

@@ -95,7 +95,7 @@ def test_the_folder_of_photos_can_be_named(run: Run, tmp_path: Path) -> None:
     ("made", "words"),
     [
         (lambda _: None, "does not exist"),
-        (lambda path: path.mkdir(), "is no data set that is known"),
+        (lambda path: path.mkdir(), "is no data set. One would be"),
         (lambda path: write_archive(path, *ONE_PHOTO), "plant-classification dataset download"),
     ],
 )

@@ -67,7 +67,8 @@ def find(
         lines: A path or an address each.
 
     Raises:
-        ArgumentError: A pattern that fits nothing, or a grouping that the place has no means for.
+        ArgumentError: There is no photo in any of them, a pattern fits nothing, or a place has no
+            means for the grouping.
         DatasetError: A table or archive that cannot be read, with its line.
     """
     if grouping.column and not any(Path(place).suffix.lower() in TABLES for place in places):
@@ -76,6 +77,7 @@ def find(
             field="column",
         )
     groups: dict[str, list[str]] = {}
+    found: Observation | str | None = None
     for place in places:
         for found in _of_place(place, grouping, lines):
             if isinstance(found, Observation):
@@ -84,6 +86,9 @@ def find(
                 yield Observation(found, (found,))
             else:
                 groups.setdefault(_folder_of(found), []).append(found)
+    if found is None:
+        named = ["standard input" if place == STANDARD_INPUT else place for place in places]
+        raise ArgumentError(f"No photo was found in {', '.join(named)}.", field="photos")
     for folder, members in groups.items():
         yield Observation(folder, tuple(members))
 

@@ -83,7 +83,9 @@ def read_remote(address: str, settings: Settings) -> bytes | Path:
 def _store(address: str) -> tuple[Any, str]:
     if not find_spec("fsspec"):
         raise ArgumentError(
-            f"{address} needs fsspec: pip install 'plant-classification[remote]'.", field="photos"
+            f"{address} is no web address (http, https), and as one of a store it needs fsspec: "
+            "pip install 'plant-classification[remote]'.",
+            field="photos",
         )
     store, path = importlib.import_module("fsspec.core").url_to_fs(address)
     return store, str(path)

@@ -68,7 +68,6 @@ def row_of(observation: Observation, answer: Answer, lineage: Lineage) -> Row:
         **_of_photos(observation),
         "sha256": [photo.sha256 for photo in answer.photos],
         **dataclasses.asdict(safe),
-        "promised": answer.is_promised,
         "genus": genus,
         "family": family,
         "labels": [candidate.label.name for candidate in answer.candidates],

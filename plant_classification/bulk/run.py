@@ -133,8 +133,6 @@ def run(
         for rows, errors in _each(missing(), job, errand, journal):
             done = Done(done.rows + rows, done.kept, done.errors + errors)
             tell(done)
-        if not digests:
-            raise ArgumentError(f"No photo was found in {', '.join(job.places)}.", field="photos")
         write(job, journal, digests)
         return done
 

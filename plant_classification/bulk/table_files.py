@@ -42,8 +42,10 @@ def check_format(out: Path) -> None:
         )
     if len(os.fsencode(out.name)) > MOST_NAME_BYTES:
         raise ArgumentError(f"{out.name} is too long a name for a table.", field="out")
-    if not out.parent.is_dir() or out.is_dir():
-        raise ArgumentError(f"{out} cannot be written: give a file in a folder.", field="out")
+    if not out.parent.is_dir():
+        raise ArgumentError(f"{out.parent} is no folder that {out.name} can be in.", field="out")
+    if out.is_dir():
+        raise ArgumentError(f"{out} is a folder: give a file in it.", field="out")
     if suffix == PARQUET and not find_spec("pyarrow"):
         raise ArgumentError(
             f"{out.name} needs pyarrow: pip install 'plant-classification[fast]'.", field="out"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from plant_classification.cli.terminal import shown
+from plant_classification.models import STARTER
 from plant_classification.taxonomy import listed
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from plant_classification.taxonomy import Label
 
 MOST_PLAUSIBLE = 10
+WIDE = 64
+"""Columns of a terminal that has room for bars and common names."""
 
 
 def show(answer: Answer, name: str, console: Console) -> None:
@@ -23,10 +26,11 @@ def show(answer: Answer, name: str, console: Console) -> None:
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
+    is_wide = console.width >= WIDE
     table.add_column(style="dim", no_wrap=True)
     table.add_column(no_wrap=True)
-    table.add_column(width=16)
-    table.add_column(justify="right", no_wrap=True)
+    table.add_column(width=16 if is_wide else 0)
+    table.add_column(justify="right", no_wrap=True, min_width=len("100.0%"))
     table.add_column(style="dim", no_wrap=True)
     labels = [
         (candidate.label.name, candidate.probability, _english(candidate.label))
@@ -39,9 +43,9 @@ def show(answer: Answer, name: str, console: Console) -> None:
             table.add_row(
                 "" if place else rank,
                 Text(taxon, style="" if rank == "family" else "italic"),
-                Bar(1.0, 0.0, probability, color="green"),
+                Bar(1.0, 0.0, probability, color="green") if is_wide else "",
                 f"{probability:.1%}",
-                common,
+                common if is_wide else "",
             )
     console.print(Text(shown(name), style="bold"))
     console.print(table)
@@ -50,6 +54,9 @@ def show(answer: Answer, name: str, console: Console) -> None:
         console.print(Text(plausible), soft_wrap=True)
     for warning in answer.warnings:
         console.print(Text(f"Note: {shown(warning)}", style="yellow"), soft_wrap=True)
+    if answer.model.name != STARTER:  # else a model that was trained answers without a word
+        by = f"Model: {shown(answer.model.name)}, {answer.model.label_count:,} labels."
+        console.print(Text(by, style="dim"), soft_wrap=True)
     console.print()
 
 
@@ -65,11 +72,14 @@ def in_words(answer: Answer) -> str:
         rank, (best, *_) = (
             ("family", answer.families) if answer.families else ("genus", answer.genera)
         )
-        return (
-            f"Safe answer: none at {safe.confidence:.0%}. Nearest is the {rank} {best.name} with "
-            f"{best.probability:.1%}; another photo may help."
-        )
-    if not answer.is_promised:
+        nearest = f"Nearest is the {rank} {best.name} with {best.probability:.1%}"
+        if not safe.promised:
+            return (
+                f"Safe answer: none at {safe.confidence:.0%}, which is not promised for such a "
+                f"question. {nearest}."
+            )
+        return f"Safe answer: none at {safe.confidence:.0%}. {nearest}; another photo may help."
+    if not safe.promised:
         return f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%} sure."
     return (
         f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%}; of such answers "

@@ -33,7 +33,10 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @options.crops
 @click.option("--species", type=FILE, help="Of PREDICTIONS with numbers: a name a line, from 0.")
 @click.option(
-    "--families", type=FILE, help="The family of each genus, before the package's own: a table."
+    "--families",
+    type=FILE,
+    help="The family of each genus, before the package's own: a table with the columns genus and "
+    "family, or JSON with a list of names for each family.",
 )
 @click.option("--synonyms", type=FILE, help="Names of one taxon: a table of name and accepted.")
 @click.option(

@@ -180,7 +180,9 @@ def identify(  # noqa: PLR0913, PLR0917 - one for each option
     from plant_classification.settings import load_settings
 
     settings = load_settings(models_dir=models_dir)
-    is_file = species_list and ("/" in species_list or os.path.isfile(species_list))  # noqa: PTH113
+    is_file = species_list and (
+        species_list.endswith(".txt") or "/" in species_list or os.path.isfile(species_list)  # noqa: PTH113
+    )
     question = Question(
         top_k=top_k,
         crops=int(crops),

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from plant_classification.cli import options
+from plant_classification.cli.terminal import shown
 from plant_classification.errors import ArgumentError
 from plant_classification.models import (
     Model,
@@ -34,7 +35,8 @@ def list_command(models_dir: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    found, faults = list_models(load_settings(models_dir=models_dir).models_dir)
+    folder = load_settings(models_dir=models_dir).models_dir
+    found, faults = list_models(folder)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("Name", "Created", "Network", "Labels", "Version"):
         table.add_column(column, justify="right" if column == "Labels" else "left")
@@ -43,7 +45,9 @@ def list_command(models_dir: Path | None) -> None:
         table.add_row(
             model.name, created, model.architecture, str(model.label_count), model.version
         )
-    Console(highlight=False, markup=False, emoji=False).print(table)
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.print(table)
+    console.print(f"Models folder: {shown(str(folder))}", style="dim", soft_wrap=True)
     for fault in faults:
         click.echo(f"Left out: {fault}", err=True)
     for model in found:
@@ -180,11 +184,13 @@ def _card(model: Model) -> str:
     if isinstance(model, ModelFolder) and CARD in model.files:
         return model.file(CARD).read_text("utf-8")
     figures = "\n".join(
-        f"- {data}: " + ", ".join(f"{name} {_figure(value)}" for name, value in values.items())
+        f"- {data}: {', '.join(_figure(name, value) for name, value in values.items())}"
         for data, values in model.metrics.items()
     )
     return f"# {model.name}\n\n{model.architecture}, {model.label_count} labels.\n\n{figures}"
 
 
-def _figure(value: object) -> str:
-    return f"{value:.1%}" if isinstance(value, float) else str(value)
+def _figure(name: str, value: object) -> str:
+    from plant_classification.cli.evaluation_view import WORDS, written
+
+    return f"{WORDS.get(name, name)} {written(name, value) if isinstance(value, float) else value}"

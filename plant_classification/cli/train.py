@@ -15,6 +15,7 @@ import click
 from plant_classification.cli import options
 from plant_classification.cli.quiet import load_tensorflow
 from plant_classification.errors import ArgumentError, DivergedError, TrainingError
+from plant_classification.question import Question
 from plant_classification.settings import Settings, load_settings
 from plant_classification.training.config import (
     Option,
@@ -187,6 +188,17 @@ def _report(model: ModelFolder, models_dir: Path | None) -> None:
             f"Of {figures['photos']:,} {SPLITS.get(split, split)} photos the right name came first "
             f"for {figures['top_1']:.1%}, among the first five for {figures['top_5']:.1%}."
         )
+    rule = model.trust.safe
+    most = rule.confidences[-1] if rule and rule.confidences else 0
+    if most < Question.confidence:
+        click.echo(
+            f"It can promise that {most:.0%} of its safe answers are right: hold back more photos "
+            "for more (val_fraction)."
+            if most
+            else "Its safe answers promise nothing: too few photos were held back."
+        )
+    if model.trust.rejection is None:
+        click.echo("It rejects no photo: it cannot tell what is none of its plants.")
     for note in model.training.get("notes", ()):
         click.echo(note)
     click.echo(f"Report: {model.path / REPORT}")

@@ -106,6 +106,8 @@ def read_dataset(
     """
     dataset = _read(path, images, load_families(families))
     notes = [*dataset.notes, *remarks(dataset.labels), *_without_photos(dataset)]
+    if len(dataset.labels) == 1:
+        notes.append("There is one label: a model of it names every photo so. Add other plants.")
     dataset = dataclasses.replace(dataset, notes=tuple(notes))
     if VALIDATION in dataset.splits or val_fraction is None:
         return dataset
@@ -120,7 +122,7 @@ def _read(path: Path, images: str | None, families: Mapping[str, str]) -> Datase
     if reader:
         return reader.read(path, images, families)
     *most, last = (reader.form for reader in READERS)
-    raise DatasetError(f"{path} is no data set that is known: {', '.join(most)}, or {last}.")
+    raise DatasetError(f"{path} is no data set. One would be: {', '.join(most)}, or {last}.")
 
 
 def _reader_of(path: Path, families: Mapping[str, str]) -> Reader | None:

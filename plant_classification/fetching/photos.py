@@ -47,6 +47,7 @@ REFUSED = (
     "http or https, on the ports 80 and 443, without a password in the address. "
     "Send the photo itself."
 )
+SWITCHED_OFF = "Photos are not fetched by address here (allow_urls). Send the photo itself."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +92,8 @@ def ask(address: str, settings: Settings) -> Reply:
         settings: For ``max_photo_bytes``, ``allow_urls`` and the settings that begin with ``url``.
 
     Raises:
-        UrlError: The address is refused, in the same words whatever the reason.
+        UrlError: Addresses are switched off; or this one is refused, in the same words whatever
+            the reason.
         UnreachableUrlError: No such host, no answer or no valid certificate.
         SlowUrlError: More than ``settings.url_seconds`` in all.
         PhotoError: More than ``settings.max_photo_bytes``.
@@ -185,6 +187,8 @@ def _follow(address: str, settings: Settings, deadline: float, lifeline: Lifelin
 
 def _checked_request(address: str, settings: Settings) -> tuple[requests.PreparedRequest, bool]:
     """The request for one address, and whether the settings name its host as a private one."""
+    if not settings.allow_urls:
+        raise UrlError(SWITCHED_OFF)
     try:
         given = urlsplit(address)
         if given.scheme not in PORTS or set("@ ") & set(given.netloc):
@@ -200,7 +204,7 @@ def _checked_request(address: str, settings: Settings) -> tuple[requests.Prepare
     is_allowed = port in PORTS.values() and (
         not settings.url_hosts or host in {named.lower() for named in settings.url_hosts}
     )
-    if not settings.allow_urls or not host or not (is_private or is_allowed):
+    if not host or not (is_private or is_allowed):
         raise UrlError(REFUSED)
     return request, is_private
 

@@ -91,8 +91,6 @@ class Answer:
         plausible: The plausible set, or None where the model cannot promise that coverage.
         is_plant: Whether the photos look like plants; None where the model cannot say.
         rejected: Whether nothing is safe since they do not; None where the model cannot say.
-        is_promised: Whether the share ``confidence`` of such safe answers is right. That is known
-            of one photo, without a species list or a prior.
         photos: What was looked at, in the order given.
         model: The model that answered.
         warnings: Sentences about what may make the answer worse.
@@ -107,7 +105,6 @@ class Answer:
     plausible: PlausibleSet | None
     is_plant: IsPlant | None
     rejected: bool | None
-    is_promised: bool
     photos: tuple[SeenPhoto, ...]
     model: ModelFolder
     warnings: tuple[str, ...] = ()
@@ -135,7 +132,7 @@ class Answer:
             ],
             "genera": [dataclasses.asdict(taxon) for taxon in self.genera],
             "families": [dataclasses.asdict(taxon) for taxon in self.families],
-            "safe_answer": dataclasses.asdict(self.safe_answer) | {"promised": self.is_promised},
+            "safe_answer": dataclasses.asdict(self.safe_answer),
             "plausible": self.plausible
             and {
                 "coverage": self.plausible.coverage,
@@ -211,17 +208,22 @@ def answer_of(
         ),
         genera=_taxa(*sums["genus"], top_k),
         families=_taxa(*sums["family"], top_k),
-        safe_answer=choose_safe_answer(
-            [
-                (rank.name, *sums[rank.name])
-                for rank in ranks
-                if rank.members[probabilities.argmax()] >= 0
-            ]
-            if evidence.may_be_safe and not rejected
-            else [],
-            question.confidence,
-            model.trust.safe,
-            evidence.largest,
+        safe_answer=dataclasses.replace(
+            choose_safe_answer(
+                [
+                    (rank.name, *sums[rank.name])
+                    for rank in ranks
+                    if rank.members[probabilities.argmax()] >= 0
+                ]
+                if evidence.may_be_safe and not rejected
+                else [],
+                question.confidence,
+                model.trust.safe,
+                evidence.largest,
+            ),
+            promised=evidence.is_promised
+            and model.trust.safe is not None
+            and model.trust.safe.promises(question.confidence),
         ),
         plausible=_plausible(
             probabilities,
@@ -231,9 +233,6 @@ def answer_of(
         ),
         is_plant=is_plant,
         rejected=rejected,
-        is_promised=evidence.is_promised
-        and model.trust.safe is not None
-        and model.trust.safe.promises(question.confidence),
         photos=tuple(photos),
         model=model,
         warnings=tuple(warnings),

@@ -236,9 +236,10 @@ class Classifier:
             for place, photo in enumerate(photos)
         ]
         seen = [look.seen for look in looks]
-        shares = of_photos(np.stack([look.shares for look in looks]))
+        counted, warnings = _each_once(looks)
+        shares = of_photos(np.stack([look.shares for look in counted]))
         share = 1.0 if possible is None else float(shares[possible].sum())
-        warnings = [*self._of_small_photos(seen), *_of_stray_photos(looks)]
+        warnings += [*self._of_small_photos(seen), *_of_stray_photos(looks)]
         if share < DOUBTFUL_LIST:
             warnings.append(
                 f"By the photos alone, the list has {share:.1%} of the probability: the plant may "
@@ -252,10 +253,10 @@ class Classifier:
             photos=seen,
             model=self.folder,
             evidence=Evidence(
-                plant_share=_best_share(looks),
-                largest=max(look.largest for look in looks),
+                plant_share=_best_share(counted),
+                largest=max(look.largest for look in counted),
                 may_be_safe=share >= DOUBTFUL_LIST,
-                is_promised=len(looks) == 1 and possible is None and factors is None,
+                is_promised=len(counted) == 1 and possible is None and factors is None,
             ),
             warnings=warnings,
         )
@@ -380,6 +381,16 @@ class Classifier:
             )
         apply = self.folder.preprocessing.apply
         return self._engine(np.concatenate([apply(photo) for photo in photos]))
+
+
+def _each_once(looks: Sequence[_Look]) -> tuple[list[_Look], list[str]]:
+    """The photos that count, and a warning for each that came before: it says nothing new."""
+    counted: dict[object, _Look] = {}
+    warnings = []
+    for place, look in enumerate(looks, 1):
+        if look is not counted.setdefault(look.seen.sha256 or place, look):
+            warnings.append(f"Photo {place} ({look.seen.name}) came before, and counts once.")
+    return list(counted.values()), warnings
 
 
 def _of_stray_photos(looks: Sequence[_Look]) -> list[str]:

@@ -160,7 +160,8 @@ async def _read_text(part: aiohttp.BodyPartReader, name: str) -> str:
         content += chunk
         if len(content) > MOST_TEXT_BYTES:
             raise ArgumentError(
-                f"{name} may have {MOST_TEXT_BYTES:,} bytes; more came.", field=name
+                f"{name} may have {MOST_TEXT_BYTES:,} bytes; more came. Photos go into {PHOTOS}.",
+                field=name,
             )
     return content.decode()
 

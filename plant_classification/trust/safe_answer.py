@@ -51,12 +51,15 @@ class SafeAnswer:
         rank: ``"species"``, ``"genus"`` or ``"family"``, or None with it.
         probability: Of that taxon, in [0, 1], or None with it.
         confidence: The one that was asked for, in (0, 1].
+        promised: Whether the share ``confidence`` of such answers is right. That is known of one
+            photo, without a species list or a prior.
     """
 
     name: str | None
     rank: str | None
     probability: float | None
     confidence: float
+    promised: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -413,7 +413,9 @@ def test_a_table_that_cannot_be_is_told_before_a_photo_is_read(
     runs: Runs, garden: Path, tmp_path: Path, out: str
 ) -> None:
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(ArgumentError, match=r"must end in|give a file in a folder|too long a name"):
+    with pytest.raises(
+        ArgumentError, match=r"must end in|is no folder that|is a folder: give|too long a name"
+    ):
         runs(garden, out=out)
     assert list(tmp_path.iterdir()) == [tmp_path / "folder.csv"]
 

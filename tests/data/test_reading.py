@@ -84,7 +84,7 @@ def test_observations_of_a_table_stay_on_one_side(tmp_path: Path) -> None:
 
 
 def test_what_is_named_for_validation_is_taken_and_no_photo_opened(tmp_path: Path) -> None:
-    for place in ("train/Rosa_canina/a.jpg", "val/Rosa_canina/b.jpg"):
+    for place in ("train/Rosa_canina/a.jpg", "train/Zea_mays/c.jpg", "val/Rosa_canina/b.jpg"):
         (tmp_path / place).parent.mkdir(parents=True)
         (tmp_path / place).touch()
     dataset = read_dataset(tmp_path)
@@ -164,10 +164,10 @@ def test_what_is_no_data_set_is_told_what_would_be_one(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"classes.txt, a table.* \.parquet.* species\."):
         read_dataset(tmp_path)
     (tmp_path / "a.jpg").touch()
-    with pytest.raises(DatasetError, match=r"a\.jpg is no data set that is known"):
+    with pytest.raises(DatasetError, match=r"a\.jpg is no data set\. One would be"):
         read_dataset(tmp_path / "a.jpg")
     os.mkfifo(tmp_path / "train.txt")
-    with pytest.raises(DatasetError, match="is no data set that is known"):
+    with pytest.raises(DatasetError, match=r"is no data set\. One would be"):
         read_dataset(tmp_path)
 
 

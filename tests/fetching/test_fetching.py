@@ -359,7 +359,7 @@ def test_the_address_that_was_checked_is_connected_to(
 def test_no_address_is_asked_where_the_settings_forbid_it(pair: str, named: Settings) -> None:
     with pytest.raises(UrlError) as caught:
         fetch(f"http://{pair}/photo/", dataclasses.replace(named, allow_urls=False))
-    assert caught.value.message == REFUSED
+    assert "not fetched by address here" in caught.value.message
 
 
 def test_an_allow_list_of_hosts_holds_exact_names(

@@ -230,6 +230,15 @@ def test_a_photo_by_address(page: Page, site: Web, named: Answer) -> None:
     expect(page.locator(".notes")).to_contain_text("640 × 427")
 
 
+def test_an_address_that_was_typed_need_not_be_added_first(
+    page: Page, site: Web, named: Answer
+) -> None:
+    page.fill("#address", f"{site.root}/photo")
+    page.click("#submit")
+    page.wait_for_selector("#answer h2")
+    assert named.candidates[0].label.name in page.inner_text("#answer")
+
+
 def test_an_address_that_is_none_and_one_beside_files(page: Page, flower: Path) -> None:
     for wrong in ("my photo", "https://example.org:99999/a.jpg", "https://[x"):
         page.fill("#address", wrong)

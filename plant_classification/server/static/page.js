@@ -97,10 +97,18 @@ function setRunning(controller) {
   else $("submit").removeAttribute("aria-disabled");
 }
 
+// Add the address that was typed; whether it could be.
+function takeAddress() {
+  const isAdded = addAddress($("address").value);
+  if (isAdded) $("address").value = "";
+  return isAdded;
+}
+
 async function identify() {
   if (running) return;
-  const photos = currentPhotos();
   complain([]);
+  if ($("address").value.trim() && !takeAddress()) return;
+  const photos = currentPhotos();
   markFaulty({});
   const fault = photos.length ? sizeFault() : say("photos.none");
   if (fault) {
@@ -160,7 +168,7 @@ function listen() {
   }
   $("address-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    if (addAddress($("address").value)) $("address").value = "";
+    takeAddress();
   });
   $("question").addEventListener("submit", (event) => {
     event.preventDefault();
