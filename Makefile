@@ -11,7 +11,7 @@ help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
 demo: $(VENV)/core  ## name the plant in a photo
-	$(BIN)/plant-classification identify docs/dahlia.jpg
+	$(BIN)/plant-classification identify --model starter docs/dahlia.jpg
 
 test: $(VENV)/test  ## run the tests but the slow ones
 	$(BIN)/pytest -n 2 --dist loadgroup --max-worker-restart 0 -m "not slow and not soak"

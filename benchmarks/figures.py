@@ -22,6 +22,17 @@ class Figure:
     remark: str
 
 
+def is_missed(ratio: float, bound: str) -> bool:
+    """Whether a ratio is not as it was asked: ``>= 2``, ``<= 1.5`` or ``78-82``; nothing is met."""
+    if not bound:
+        return False
+    if bound.startswith((">=", "<=")):
+        limit = float(bound[2:])
+        return ratio < limit if bound.startswith(">=") else ratio > limit
+    low, high = map(float, bound.split("-"))
+    return not low <= ratio <= high
+
+
 def show(figures: Sequence[Figure]) -> None:
     """Print them, one a line."""
     width = max(len(figure.name) for figure in figures)

@@ -17,10 +17,12 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.figures import KEPT_IN
+from benchmarks.figures import KEPT_IN, is_missed
 from plant_classification.processes import processors
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +31,7 @@ HEAD = """# Figures
 
 What `python benchmarks/table.py` printed last, each with the bound that was asked for. A ratio is
 of two things that were measured in one run on the machine that is named; what it is made of stands
-beside it.
+beside it. **Bold**: short of what was asked.
 """
 RUNS = {
     "identify": "One photo, and a request through DEEPaaS",
@@ -61,6 +63,12 @@ def machine() -> str:
     return f"{processors()} processors ({model}), {memory:.0f} GiB, {python}"
 
 
+def _row(figure: Mapping[str, Any]) -> str:
+    strong = "**" if is_missed(figure["ratio"], figure["bound"]) else ""
+    ratio = f"{strong}{figure['ratio']:.2f}{strong}"
+    return f"| {figure['name']} | {ratio} | {figure['bound']} | {figure['remark']} |"
+
+
 def section(name: str, work: Path | None) -> str:
     """Run a benchmark; what it printed, as a part of the page.
 
@@ -81,10 +89,8 @@ def section(name: str, work: Path | None) -> str:
         figures = [json.loads(line) for line in kept]
     shown = " ".join(["python", *command]).replace(str(work), "WORK")
     if figures:
-        body = "| | | asked | |\n|---|---|---|---|\n" + "\n".join(
-            f"| {one['name']} | {one['ratio']:.2f} | {one['bound']} | {one['remark']} |"
-            for one in figures
-        )
+        rows = "\n".join(map(_row, figures))
+        body = f"| | | asked | |\n|---|---|---|---|\n{rows}"
     else:
         body = f"```text\n{printed.rstrip()}\n```"
     date = dt.datetime.now(dt.timezone.utc).date()

@@ -93,7 +93,8 @@ def test_every_command_of_the_pages_works(runs: Runs, folder: Path) -> None:
         words = line.split()[2:]
         with serving_all(folder, *words) as running:
             assert running.get("/healthz").ok
-    with serving_all(folder, "--processes", "1") as running:
+    places = {"data_dir": folder, "trainings_dir": folder / "trainings"}
+    with serving_all(folder, "--processes", "1", **places) as running:
         for line in filter(is_for_a_server, here):
             runs(line.replace("http://127.0.0.1:5000", running.root) + " --fail-with-body")
 

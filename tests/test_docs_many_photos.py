@@ -24,7 +24,9 @@ def test_the_commands_of_the_page_write_their_tables(tmp_path: Path) -> None:
         )
     runs = shell(tmp_path)
     for line in commands(PAGE):
-        if " models quantize " not in line:  # needs a trained model
+        if (
+            not line.startswith("pip install") and " models quantize " not in line
+        ):  # not trained yet
             runs(line)
     found = {}
     for table in tmp_path.glob("*s.csv"):

@@ -225,7 +225,7 @@ def _inside(text: str, folder: Path, called: str) -> Path:
     if not is_inside:
         raise ArgumentError(_must_be_inside(called))
     if not exists:
-        raise ArgumentError(f"There is no {text!r} in {called} of the server.")
+        raise ArgumentError(f"There is nothing of that name in {called} of the server.")
     return path
 
 

@@ -192,7 +192,7 @@ def test_a_data_set_lies_in_the_data_directory(service: Service, place: str) -> 
 @pytest.mark.parametrize("place", ["roses", "circle"])
 def test_a_data_set_that_is_not_there_is_told(service: Service, place: str) -> None:
     response = start(service, **{**FAST, "base_directory": place})
-    assert f"There is no '{place}' in the data directory" in refused(
+    assert f"nothing of that name in the data directory of the server. {place!r} came" in refused(
         response, 422, "base_directory"
     )
 
