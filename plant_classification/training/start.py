@@ -142,8 +142,8 @@ def _preprocessing_of(architecture: str, *, is_random: bool) -> Preprocessing:
         from plant_classification.networks import check_imagenet, find_architecture
     except ModuleNotFoundError as missing:
         raise ArgumentError(
-            f"Only a model can be the start without TensorFlow ({missing.name} is missing): "
-            "init must be 'starter' or a model in fast mode, or install it: "
+            f"Without TensorFlow ({missing.name} is missing) only a model can be the start, in "
+            "fast mode: set mode to 'fast' and init to 'starter' or a model of yours; or "
             "pip install 'plant-classification[train]'.",
             field="init",
         ) from None
