@@ -64,7 +64,7 @@ def machine() -> str:
 
 
 def _row(figure: Mapping[str, Any]) -> str:
-    strong = "**" if is_missed(figure["ratio"], figure["bound"]) else ""
+    strong = "**" if is_missed(round(figure["ratio"], 2), figure["bound"]) else ""
     ratio = f"{strong}{figure['ratio']:.2f}{strong}"
     return f"| {figure['name']} | {ratio} | {figure['bound']} | {figure['remark']} |"
 
