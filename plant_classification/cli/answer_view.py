@@ -30,7 +30,7 @@ def show(answer: Answer, name: str, console: Console) -> None:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(width=16 if is_wide else 0)
-    table.add_column(justify="right", no_wrap=True, min_width=len("100.0%"))
+    table.add_column(justify="right", no_wrap=True)
     table.add_column(style="dim", no_wrap=True)
     labels = [
         (candidate.label.name, candidate.probability, _english(candidate.label))
