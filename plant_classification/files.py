@@ -60,7 +60,7 @@ def decoded(content: bytes, source: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = error.object.count(b"\n", 0, error.start) + 1  # which has no mark
         raise ValueError(f"{source}, line {line}: {NOT_UTF8}") from None
 
 
@@ -178,7 +178,8 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
     descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # which tells it from one that was left
+        with contextlib.suppress(OSError):  # not every file system has locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # which tells it from one that was left
         yield partial
         fsync(partial)
         partial.replace(target)
@@ -189,9 +190,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove_partials(path: Path) -> None:
-    """Remove what was left of :func:`replacing` by a process that was killed."""
+    """Remove what was left of :func:`replacing` by a process that was killed.
+
+    What cannot be told from what another process is writing stays.
+    """
     for left in path.parent.glob(f"{glob.escape(path.name)}.{RANDOM}{PARTIAL}"):
-        with contextlib.suppress(BlockingIOError, FileNotFoundError), left.open("rb") as file:
+        with contextlib.suppress(OSError), left.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             left.unlink()
 

@@ -243,8 +243,11 @@ def test_a_photo_that_comes_twice_counts_once(
     """It says nothing new: else an answer would become surer with each copy."""
     once, twice = (starter.identify([*photos, china]) for photos in ([flower], [flower, flower]))
     assert twice.candidates == once.candidates
+    assert twice.similar == once.similar
     assert [photo.name for photo in twice.photos] == ["flower.jpg", "flower.jpg", "china.jpg"]
-    assert "Photo 2 (flower.jpg) came before, and counts once." in twice.warnings
+    assert (
+        "Photo 2 (flower.jpg) is the same as an earlier one, and does not count." in twice.warnings
+    )
 
 
 def test_a_small_photo_is_answered_with_a_warning(starter: Classifier, flower: Path) -> None:

@@ -213,7 +213,8 @@ def test_models_are_listed_and_what_is_wrong_is_said(run: Run, tmp_path: Path) -
     (tmp_path / "models/broken").mkdir()
     result = run("models", "list")
     assert result.exit_code == 0
-    header, first, last = result.stdout.splitlines()
+    header, first, last, folder = result.stdout.splitlines()
+    assert folder == f"Models folder: {tmp_path / 'models'}"
     assert header.split() == ["Name", "Created", "Network", "Labels", "Version"]
     assert first.startswith("mine")
     assert last.startswith("starter")

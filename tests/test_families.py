@@ -181,6 +181,7 @@ def test_a_users_table_that_is_changed_is_read_anew(table: Path) -> None:
         ),
         (b'genus,family\nMalus,Rosaceae\n"Rosa,Rosaceae\nPyrus,Rosaceae\n', "line 3"),
         (b"genus,family\nRosa,Rosac\xe9es\n", "line 2: not UTF-8"),
+        (b"\xef\xbb\xbfgenus,family\nRosa,Rosaceae\n\xe9\n", "line 3: not UTF-8"),
     ],
 )
 def test_a_fault_in_a_users_table_is_told_with_file_and_line(

@@ -14,6 +14,7 @@ import os
 import queue
 import socket
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -27,8 +28,8 @@ from plant_classification.bulk.journal import Journal, count_errors
 from plant_classification.bulk.observations import Observation
 from plant_classification.bulk.parts import Part
 from plant_classification.bulk.rows import Row
-from plant_classification.bulk.work import AT_ONCE, WORKER, blocks, found_by
-from plant_classification.bulk.worker import Errand
+from plant_classification.bulk.work import AT_ONCE, WORKER, found_by
+from plant_classification.bulk.worker import Errand, Found
 from plant_classification.errors import ArgumentError, PlantClassificationError, UnavailableError
 from plant_classification.models import STARTER
 from plant_classification.models.choosing import STARTER_FOLDER
@@ -96,13 +97,16 @@ class PartWorker:
 
     def _do(self, part: Part) -> list[Row]:
         seconds = self._errand.settings.deadline_seconds
-        found = [
-            one
-            for block in blocks(iter(part.observations))
-            for one in found_by(self._process, block, seconds)
-        ]
+        found: list[Found] = []
+        at_once = AT_ONCE
+        while len(found) < len(part.observations):
+            some = part.observations[len(found) : len(found) + at_once]
+            start = time.monotonic()
+            found += found_by(self._process, some, seconds)
+            if time.monotonic() - start > seconds * len(some):
+                at_once = 1  # a photo hung; where others do, each would hold up a block
         rows, lasting = zip(*found, strict=True)
-        self._journal.write(part.digest, rows, is_final=all(lasting))
+        self._journal.write(part, rows, is_final=all(lasting))
         return list(rows)
 
 
@@ -226,4 +230,6 @@ def _from_text(text: str) -> Part:
             )
             for one in values["observations"]
         ),
+        tuple(values["places"]),
+        values["count"],
     )

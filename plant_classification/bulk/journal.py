@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from plant_classification.bulk.parts import Part
 from plant_classification.bulk.rows import Row, printable
 from plant_classification.errors import ArgumentError
 from plant_classification.files import PARTIAL, locked, remove_partials, write_file
@@ -40,28 +42,30 @@ class Journal:
             digest: The part.
             count: How many rows it has.
         """
-        for end in (DONE, AGAIN):
-            rows = self._readable(digest, end)
-            if len(rows) == count:
-                return [row if end == DONE or row["error"] is None else None for row in rows]
-        return [None] * count
+        if rows := self._readable(digest, DONE, count):
+            return rows
+        rows = self._readable(digest, AGAIN, count)
+        return [None if row["error"] else row for row in rows] or [None] * count
 
-    def write(self, digest: str, rows: Sequence[Row], *, is_final: bool) -> None:
+    def write(self, part: Part, rows: Sequence[Row], *, is_final: bool) -> None:
         """Keep rows of a part, all at once or none.
 
         Args:
-            digest: The part.
-            rows: All of them, or those that were not kept.
+            part: With the observations that were done; the rows of its others are there.
+            rows: Of these observations.
             is_final: Whether no later run needs to try their errors again.
 
         Raises:
-            OSError: They cannot be written.
+            OSError: They cannot be written, or those that were there have gone.
         """
-        before = self._readable(digest, DONE) or self._readable(digest, AGAIN)
-        if len(rows) < len(before):
-            new = {_key(row): row for row in rows}
-            rows = [new.get(_key(row), row) for row in before]
-        lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+        digest, count = part.digest, part.count
+        whole: list[Row | None] = [*self._readable(digest, DONE, count)]
+        whole = whole or [*self._readable(digest, AGAIN, count)] or [None] * count
+        for place, row in zip(part.places, rows, strict=True):
+            whole[place] = row
+        if None in whole:
+            raise OSError(errno.ESTALE, "a file in it was changed by another program")
+        lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in whole)
         file, other = (self._file(digest, end) for end in (DONE, AGAIN)[:: 1 if is_final else -1])
         file.parent.mkdir(exist_ok=True)
         write_file(file, "".join(lines).encode())
@@ -84,11 +88,13 @@ class Journal:
                 found.update(row["observation"] for row in _rows(file))
         return found
 
-    def _readable(self, digest: str, end: str) -> list[Row]:
+    def _readable(self, digest: str, end: str, count: int) -> list[Row]:
+        """So many rows; none where the file has others, or is damaged."""
         try:
-            return list(_rows(self._file(digest, end)))
+            rows = list(_rows(self._file(digest, end)))
         except (OSError, ValueError):
             return []
+        return rows if len(rows) == count else []
 
     def _file(self, digest: str, end: str) -> Path:
         return self.folder / digest[:2] / f"{digest}{end}"
@@ -161,10 +167,6 @@ def _differing(file: Path, fingerprint: Mapping[str, Any]) -> list[str]:
         raise ArgumentError(
             f"{file} is damaged: remove {file.parent}, and begin anew.", field="out"
         ) from None
-
-
-def _key(row: Row) -> tuple[str, ...]:
-    return row["observation"], *row["photos"]
 
 
 def _rows(file: Path) -> Iterator[Row]:

@@ -158,7 +158,7 @@ def _of_pattern(pattern: str, grouping: Grouping) -> Iterator[Observation | str]
             if "**" not in pattern or is_named:  # else the pattern fits what is in it, too
                 photos += 1
                 yield from _of_folder(name, grouping, ())
-        elif _is_picture(name):
+        elif is_picture(name):
             photos += 1
             yield from _loose([name], grouping)
     if not photos:
@@ -183,7 +183,7 @@ def _of_folder(
     photos = [
         os.path.join(folder, name)  # noqa: PTH118 - as above
         for name, is_folder in shown
-        if not is_folder and _is_picture(name)
+        if not is_folder and is_picture(name)
     ]
     if grouping.by == BY_FOLDER and photos:
         yield Observation(folder, tuple(photos))
@@ -201,7 +201,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _is_picture(name: str) -> bool:
+def is_picture(name: str) -> bool:
+    """Whether a name ends as those of pictures do."""
     return Path(name).suffix.lower() in PICTURE_SUFFIXES
 
 

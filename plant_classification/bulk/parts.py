@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from plant_classification.bulk.observations import Observation
@@ -26,12 +26,22 @@ class Part:
     """Some observations that follow each other.
 
     Attributes:
-        digest: Of their names, photos and stamps, in hexadecimal.
-        observations: At least one.
+        digest: Of all names, photos and stamps of the part, in hexadecimal.
+        observations: At least one: all of the part, or those that are left to be done.
+        places: Where each stands in the whole part, from 0 up.
+        count: How many the whole part has.
     """
 
     digest: str
     observations: tuple[Observation, ...]
+    places: tuple[int, ...]
+    count: int
+
+    def left(self, is_done: Sequence[bool]) -> Part:
+        """The same part with those of a whole one that are not done."""
+        places = tuple(place for place, done in enumerate(is_done) if not done)
+        some = tuple(self.observations[place] for place in places)
+        return dataclasses.replace(self, observations=some, places=places)
 
 
 def by_time(photo: str) -> str:
@@ -73,10 +83,14 @@ def in_parts(observations: Iterable[Observation], stamp: Stamp) -> Iterator[Part
         text = repr((dataclasses.astuple(observation), stamps))
         whole.update(text.encode("utf-8", "surrogateescape"))
         if _ends_here(observation.name) or len(members) == MOST:
-            yield Part(whole.hexdigest(), tuple(members))
+            yield _whole(whole.hexdigest(), members)
             members, whole = [], hashlib.blake2b(digest_size=DIGEST_BYTES)
     if members:
-        yield Part(whole.hexdigest(), tuple(members))
+        yield _whole(whole.hexdigest(), members)
+
+
+def _whole(digest: str, members: Sequence[Observation]) -> Part:
+    return Part(digest, tuple(members), tuple(range(len(members))), len(members))
 
 
 def _ends_here(name: str) -> bool:

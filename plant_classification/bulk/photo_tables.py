@@ -46,7 +46,8 @@ def photos_of_table(file: Path, column: str | None, by: str | None) -> Iterator[
         ArgumentError: There is no such column.
         DatasetError: The file cannot be read, or a row not be used: with line or row.
     """
-    header = _parquet_header(file) if _is_parquet(file) else _text_header(file)
+    asked = [*filter(None, (column, by)), *PHOTO_COLUMNS]
+    header = _parquet_header(file) if _is_parquet(file) else _text_header(file, asked)
     names = {name.strip().lower(): name for name in reversed(header)}
     known = [names[name] for name in PHOTO_COLUMNS if name in names]
     for name, field in ((column, "column"), (by, "by")):
@@ -64,7 +65,7 @@ def photos_of_table(file: Path, column: str | None, by: str | None) -> Iterator[
     for name in filter(None, wanted):
         if header.count(name) > 1:
             raise DatasetError(f"{file} has two columns {name!r}; rename one.")
-    rows = _of_parquet(file, wanted) if _is_parquet(file) else _of_text(file, header, wanted)
+    rows = _of_parquet(file, wanted) if _is_parquet(file) else _of_text(file, asked, wanted)
     for number, (photo, group, shown) in rows:
         organ = shown.lower()
         if organ and organ not in ORGANS:
@@ -115,16 +116,16 @@ def _of_parquet(file: Path, wanted: Sequence[str]) -> _Rows:
         ) from None
 
 
-def _text_header(file: Path) -> list[str]:
-    for _, fields in _fields(file):
+def _text_header(file: Path, known: Sequence[str]) -> list[str]:
+    for _, fields in _fields(file, known):
         return fields
     raise DatasetError(f"{file} is empty; its first line must name the columns.")
 
 
-def _of_text(file: Path, header: Sequence[str], wanted: Sequence[str]) -> _Rows:
+def _of_text(file: Path, known: Sequence[str], wanted: Sequence[str]) -> _Rows:
+    lines = _fields(file, known)
+    _, header = next(lines)
     places = [header.index(name) if name else None for name in wanted]
-    lines = _fields(file)
-    next(lines)
     for number, fields in lines:
         if len(fields) != len(header):
             raise fault(
@@ -136,8 +137,8 @@ def _of_text(file: Path, header: Sequence[str], wanted: Sequence[str]) -> _Rows:
         yield number, ["" if place is None else fields[place].strip() for place in places]
 
 
-def _fields(file: Path) -> Iterator[tuple[int, list[str]]]:
-    """The fields of each line that is not blank, with its number."""
+def _fields(file: Path, known: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """The fields of each line that is not blank, with its number; ``known`` are some columns."""
     number = 0
 
     def texts() -> Iterator[str]:
@@ -152,7 +153,7 @@ def _fields(file: Path) -> Iterator[tuple[int, list[str]]]:
         first = next(lines, "")
         reader = csv.reader(
             itertools.chain([first], lines),
-            delimiter=delimiter_of(first, PHOTO_COLUMNS),
+            delimiter=delimiter_of(first, known),
             strict=True,
         )
         for fields in reader:

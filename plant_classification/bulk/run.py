@@ -13,6 +13,7 @@ from plant_classification.bulk.darwin_core import TERMS, as_darwin_core
 from plant_classification.bulk.journal import (
     Journal,
     count_errors,
+    journal_of,
     opened_journal,
 )
 from plant_classification.bulk.observations import (
@@ -20,6 +21,7 @@ from plant_classification.bulk.observations import (
     Grouping,
     check_places,
     find,
+    is_picture,
 )
 from plant_classification.bulk.parts import Part, by_content, by_time, in_parts
 from plant_classification.bulk.rows import COLUMNS, printable
@@ -104,7 +106,8 @@ def run(
         OSError: The journal or the table cannot be written.
     """
     check_format(job.out)
-    check_places(job.places)
+    is_begun = not journal_of(job.out).is_empty()
+    check_places([one for one in job.places if not (is_begun and is_picture(one))])
     if job.cluster:
         check_cluster(job.cluster)
     precision = precision_of(model, settings.precision)
@@ -120,15 +123,14 @@ def run(
             found = find(job.places, job.grouping, lines)
             for part in in_parts(found, by_content if job.strict else by_time):
                 digests.append(part.digest)
-                rows = journal.kept(part.digest, len(part.observations))
-                left = [one for one, row in zip(part.observations, rows, strict=True) if not row]
+                rows = journal.kept(part.digest, part.count)
                 kept = [row for row in rows if row]
                 if kept:
                     count, errors = len(kept), count_errors(kept)
                     done = Done(done.rows + count, done.kept + count, done.errors + errors)
                     tell(done)
-                if left:
-                    yield Part(part.digest, tuple(left))
+                if len(kept) < part.count:
+                    yield part.left([bool(row) for row in rows])
 
         for rows, errors in _each(missing(), job, errand, journal):
             done = Done(done.rows + rows, done.kept, done.errors + errors)
@@ -160,7 +162,7 @@ def _each(
         yield from answered_on_cluster(parts, errand, journal)
         return
     for part, rows, is_final in answered(parts, errand):
-        journal.write(part.digest, rows, is_final=is_final)
+        journal.write(part, rows, is_final=is_final)
         yield len(rows), count_errors(rows)
 
 

@@ -66,7 +66,7 @@ def answered(parts: Iterable[Part], errand: Errand) -> Iterator[tuple[Part, list
             finally:
                 idle.put(process)
 
-        each = in_order(found, blocks(observations()), count, AHEAD * count)
+        each = in_order(found, _blocks(observations()), count, AHEAD * count)
         stack.enter_context(contextlib.closing(each))
         rows: list[Row] = []
         is_final = True
@@ -78,8 +78,7 @@ def answered(parts: Iterable[Part], errand: Errand) -> Iterator[tuple[Part, list
                 rows, is_final = [], True
 
 
-def blocks(observations: Iterator[Observation]) -> Iterator[list[Observation]]:
-    """Observations as a process is asked for them."""
+def _blocks(observations: Iterator[Observation]) -> Iterator[list[Observation]]:
     while some := list(itertools.islice(observations, AT_ONCE)):
         yield some
 

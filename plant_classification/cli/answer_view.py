@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from plant_classification.taxonomy import Label
 
 MOST_PLAUSIBLE = 10
-WIDE = 64
+WIDE = 72
 """Columns of a terminal that has room for bars and common names."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from plant_classification.data.files import fault, read_text
 from plant_classification.errors import DatasetError
 from plant_classification.taxonomy import Label, family_of, label_of, labels_from, read_labels
-from plant_classification.taxonomy.tables import read_table
+from plant_classification.taxonomy.tables import delimiter_of, read_table
 
 CLASSES = ("classes.txt", "synsets.txt")
 INFO = "info.txt"
@@ -78,7 +78,9 @@ def _with_table(
     text = read_text(file)
     known: list[Label] = []
     try:
-        if "label" in next(csv.reader(text.removeprefix("\ufeff").splitlines()), []):
+        lines = text.removeprefix("\ufeff").splitlines()
+        delimiter = delimiter_of("\n".join(lines[:1]), ("label", "species"))
+        if "label" in next(csv.reader(lines, delimiter=delimiter), []):
             known = list(read_labels(text, str(file)))
         else:
             read_table(text, str(file), ("species",), lambda row: known.append(_label(row)))

@@ -11,7 +11,7 @@ import csv
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -38,6 +38,7 @@ COLUMNS = {
 }
 """What columns may be called, in small or capital letters; the first that is there is taken."""
 
+KNOWN = frozenset(name for names in COLUMNS.values() for name in names)
 NEEDED = ("path", "label")
 MOST_HEADER_BYTES = 1 << 16
 
@@ -173,13 +174,32 @@ def _find(path: Path) -> Path | None:
 
 
 def _lists_photos(file: Path, *, alone: bool) -> bool:
-    """Whether a file has the columns; beside folders, one that cannot be read may be anything."""
+    """Whether a file has the columns.
+
+    Beside folders, which may be of species, one that cannot be read may be anything; and one that
+    only looks alike, such as the photographers of the photos, is not taken for the data set.
+    """
     try:
-        return _called(_header(file)).keys() >= {*NEEDED}
+        called = _called(_header(file))
+        is_clear = alone or (
+            called.get("path", "").strip().lower() != "photo" and _has_commas(file)
+        )
+        return is_clear and called.keys() >= {*NEEDED}
     except DatasetError:
         if alone:
             raise
         return False
+
+
+def _has_commas(file: Path) -> bool:
+    if file.suffix.lower() == PARQUET:
+        return True
+    with open_file(file) as (opened, _):
+        return delimiter_of(_first_line(opened), KNOWN) == ","
+
+
+def _first_line(opened: BinaryIO) -> str:
+    return opened.readline(MOST_HEADER_BYTES).decode("utf-8-sig", "replace")
 
 
 def _header(file: Path) -> Sequence[str]:
@@ -187,10 +207,9 @@ def _header(file: Path) -> Sequence[str]:
     if file.suffix.lower() == PARQUET:
         return list(map(str, from_parquet(file, "read_schema").names))
     with open_file(file) as (opened, _):
-        first = opened.readline(MOST_HEADER_BYTES).decode("utf-8-sig", "replace")
+        first = _first_line(opened)
     try:
-        delimiter = delimiter_of(first, [name for names in COLUMNS.values() for name in names])
-        return next(csv.reader([first], delimiter=delimiter), [])
+        return next(csv.reader([first], delimiter=delimiter_of(first, KNOWN)), [])
     except csv.Error:
         return []
 

@@ -31,7 +31,7 @@ from plant_classification.evaluation.metrics import Predictions
 from plant_classification.taxonomy import labels_from, load_families, parse_name
 from plant_classification.taxonomy.labels import listed as in_words
 from plant_classification.taxonomy.synonyms import accepted_names, first_places
-from plant_classification.taxonomy.tables import read_table
+from plant_classification.taxonomy.tables import delimiter_of, read_table
 
 TRUTH, LABEL, PROBABILITY, OBSERVATION = "true_lab", "pred_lab", "pred_prob", "observation"
 JSON, CSV = ".json", ".csv"
@@ -67,7 +67,9 @@ def is_predictions(path: Path) -> bool:
         return TRUTH in from_parquet(path, "read_schema").names
     if suffix == CSV:
         with path.open(encoding="utf-8-sig", errors="replace") as file:
-            return TRUTH in file.readline(MOST_HEADER).strip().split(",")
+            first = file.readline(MOST_HEADER)
+        delimiter = delimiter_of(first, (TRUTH,))
+        return TRUTH in [name.strip(' "\n') for name in first.split(delimiter)]
     return True
 
 

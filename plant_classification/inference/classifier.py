@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
@@ -236,10 +236,15 @@ class Classifier:
             for place, photo in enumerate(photos)
         ]
         seen = [look.seen for look in looks]
-        counted, warnings = _each_once(looks)
-        shares = of_photos(np.stack([look.shares for look in counted]))
+        counted = _each_once(looks)
+        once = list(counted.values())
+        shares = of_photos(np.stack([look.shares for look in once]))
         share = 1.0 if possible is None else float(shares[possible].sum())
-        warnings += [*self._of_small_photos(seen), *_of_stray_photos(looks)]
+        warnings = [
+            *_of_copies(looks, counted),
+            *self._of_small_photos([look.seen for look in once]),
+            *_of_stray_photos(counted),
+        ]
         if share < DOUBTFUL_LIST:
             warnings.append(
                 f"By the photos alone, the list has {share:.1%} of the probability: the plant may "
@@ -253,14 +258,14 @@ class Classifier:
             photos=seen,
             model=self.folder,
             evidence=Evidence(
-                plant_share=_best_share(counted),
-                largest=max(look.largest for look in counted),
+                plant_share=_best_share(once),
+                largest=max(look.largest for look in once),
                 may_be_safe=share >= DOUBTFUL_LIST,
-                is_promised=len(counted) == 1 and possible is None and factors is None,
+                is_promised=len(once) == 1 and possible is None and factors is None,
             ),
             warnings=warnings,
         )
-        return dataclasses.replace(answer, similar=self._similar(looks)), looks
+        return dataclasses.replace(answer, similar=self._similar(once)), looks
 
     def _plant_share(self, features: NDArray[np.float32]) -> float | None:
         rule = self.folder.trust.rejection
@@ -383,22 +388,29 @@ class Classifier:
         return self._engine(np.concatenate([apply(photo) for photo in photos]))
 
 
-def _each_once(looks: Sequence[_Look]) -> tuple[list[_Look], list[str]]:
-    """The photos that count, and a warning for each that came before: it says nothing new."""
-    counted: dict[object, _Look] = {}
-    warnings = []
-    for place, look in enumerate(looks, 1):
-        if look is not counted.setdefault(look.seen.sha256 or place, look):
-            warnings.append(f"Photo {place} ({look.seen.name}) came before, and counts once.")
-    return list(counted.values()), warnings
+def _each_once(looks: Sequence[_Look]) -> dict[int, _Look]:
+    """The photos that count, by their number from 1 up: of one that comes again the first."""
+    first: dict[object, int] = {}
+    for number, look in enumerate(looks, 1):
+        first.setdefault(look.seen.sha256 or number, number)
+    return {number: looks[number - 1] for number in first.values()}
 
 
-def _of_stray_photos(looks: Sequence[_Look]) -> list[str]:
+def _of_copies(looks: Sequence[_Look], counted: Mapping[int, _Look]) -> list[str]:
+    """A warning for each photo that says nothing new."""
+    return [
+        f"Photo {number} ({look.seen.name}) is the same as an earlier one, and does not count."
+        for number, look in enumerate(looks, 1)
+        if number not in counted
+    ]
+
+
+def _of_stray_photos(counted: Mapping[int, _Look]) -> list[str]:
     """A warning for each of several photos that shows no plant."""
     return [
-        f"Photo {place} ({look.seen.name}) does not look like a plant that the model knows."
-        for place, look in enumerate(looks, 1)
-        if len(looks) > 1 and look.plant_share is not None and look.plant_share < REJECTED
+        f"Photo {number} ({look.seen.name}) does not look like a plant that the model knows."
+        for number, look in counted.items()
+        if len(counted) > 1 and look.plant_share is not None and look.plant_share < REJECTED
     ]
 
 

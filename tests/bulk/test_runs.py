@@ -26,7 +26,9 @@ from tiny_network import write_tiny_model
 from plant_classification import Classifier
 from plant_classification.bulk import parts
 from plant_classification.bulk.darwin_core import TERMS
-from plant_classification.bulk.observations import Grouping
+from plant_classification.bulk.journal import Journal
+from plant_classification.bulk.observations import Grouping, Observation
+from plant_classification.bulk.parts import Part
 from plant_classification.bulk.rows import COLUMNS
 from plant_classification.bulk.run import Done, Job, run
 from plant_classification.errors import ArgumentError
@@ -37,6 +39,7 @@ from plant_classification.settings import Settings, load_settings
 
 pq = pytest.importorskip("pyarrow.parquet")
 PHOTOS = 60
+GOOD_BAD_OTHER = (("Rosa canina", None), (None, "no answer"), ("Viola odorata", None))
 BEGUN = """
 import sys
 from plant_classification.bulk import parts
@@ -314,6 +317,45 @@ def test_a_server_that_comes_back_is_asked_again_and_nothing_beside_it(
     for kept in (0, 5, 5):
         assert runs(listed) == Done(7, kept, 2)
         assert [row["observation"] for row in rows(tmp_path / "t.jsonl")] == lines
+
+
+def test_rows_of_one_photo_twice_in_a_part_keep_their_own(tmp_path: Path) -> None:
+    twice = Observation("a", ("a.jpg",))
+    part = Part("abc", (twice, twice, Observation("b", ("b.jpg",))), (0, 1, 2), 3)
+    good, bad, other = ({"name": name, "error": error} for name, error in GOOD_BAD_OTHER)
+    journal = Journal(tmp_path)
+    journal.write(part, [good, bad, other], is_final=False)
+    assert journal.kept("abc", 3) == [good, None, other]
+    left = part.left([True, False, True])
+    assert left.observations == (twice,)
+    journal.write(left, [bad], is_final=False)
+    assert list(journal.rows("abc")) == [good, bad, other]
+    journal.write(left, [good], is_final=True)
+    assert journal.kept("abc", 3) == list(journal.rows("abc")) == [good, good, other]
+
+
+@pytest.mark.parametrize("end", [".jsonl", ".again.jsonl"])
+def test_a_part_with_a_row_too_many_is_done_anew(tmp_path: Path, end: str) -> None:
+    part = Part("abc", (Observation("a", ("a.jpg",)),), (0,), 1)
+    journal = Journal(tmp_path)
+    row = {"name": "Rosa canina", "error": None}
+    journal.write(part, [row], is_final=end == ".jsonl")
+    file = tmp_path / "ab" / f"abc{end}"
+    file.write_text(2 * file.read_text())
+    assert journal.kept("abc", 1) == [None]
+    journal.write(part, [row], is_final=True)
+    assert journal.kept("abc", 1) == list(journal.rows("abc")) == [row]
+
+
+def test_photos_that_were_named_and_taken_away_do_not_end_a_run_that_goes_on(
+    runs: Runs, own: Path, tmp_path: Path
+) -> None:
+    places = [own / "bed0/00.png", own / "bed0/01.png"]
+    runs(*places)
+    places[1].unlink()
+    assert runs(*places).errors == 1
+    with pytest.raises(ArgumentError, match=r"01\.png does not exist"):
+        runs(*places, out="new.jsonl")
 
 
 def test_a_folder_that_is_gone_is_told_and_its_rows_stay(

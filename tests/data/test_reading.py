@@ -131,6 +131,14 @@ def test_a_table_beside_folders_of_species_that_is_none_of_photos_is_let_be(spec
     assert read_dataset(species).kind == "a folder per species"
 
 
+@pytest.mark.parametrize("header", ["photo,name", "file;name"])
+def test_the_photographers_of_folders_of_species_are_no_data_set(
+    species: Path, header: str
+) -> None:
+    (species / "credits.csv").write_text(f"{header}\nRosa_canina/1.jpg{header[-5]}Anna Muster\n")
+    assert [label.name for label in read_dataset(species).labels] == list(SPECIES)
+
+
 def test_a_damaged_table_beside_folders_of_species_is_let_be(species: Path) -> None:
     (species / "notes.parquet").write_bytes(b"no table")
     assert len(read_dataset(species).labels) == 3

@@ -158,6 +158,15 @@ def test_a_table_that_cannot_be_used_is_a_sentence(rows: str, fault: str, tmp_pa
         read_predictions(path)
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_table_may_be_parted_as_spreadsheets_do(delimiter: str, tmp_path: Path) -> None:
+    path = tmp_path / "predictions.csv"
+    lines = [("true_lab", "pred_lab_1", "pred_prob_1"), ("Rosa canina", "Rosa canina", "0.5")]
+    path.write_text("".join(delimiter.join(line) + "\n" for line in lines))
+    assert is_predictions(path)
+    assert read_predictions(path).predictions.right.all()
+
+
 def test_numbers_need_the_list_of_species(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"gives labels as numbers: .*--species"):
         read_predictions(write_json(tmp_path))
