@@ -16,17 +16,21 @@ from pathlib import Path
 
 import pytest
 from processes import alive, all_gone, children, wait_until
+from tiny_network import write_tiny_model
 
-from plant_classification import Classifier
+from plant_classification import Answer, Classifier
 from plant_classification.errors import (
     ArgumentError,
     DeadlineError,
+    ModelFolderError,
     PhotoError,
     UnavailableError,
     UnknownModelError,
 )
-from plant_classification.inference import Request, Supervisor
+from plant_classification.inference import Request, Supervisor, child
+from plant_classification.models import STARTER, ModelFolder
 from plant_classification.models.choosing import STARTER_FOLDER
+from plant_classification.models.folder import NETWORK_WEIGHTS
 from plant_classification.photos import Upload, Url
 from plant_classification.question import Question
 from plant_classification.settings import Settings, load_settings
@@ -52,6 +56,25 @@ def asking(silent_server: socket.socket, settings: Settings) -> tuple[Request, S
     host = f"127.0.0.1:{silent_server.getsockname()[1]}"
     request = Request([Url(f"http://{host}/photo.jpg")])
     return request, dataclasses.replace(settings, url_private_hosts=(host,), url_seconds=600)
+
+
+def test_a_newest_model_that_is_removed_while_it_is_loaded_is_not_the_newest_any_more(
+    settings: Settings, flower: Path
+) -> None:
+    """As when a training is cancelled that has just written it."""
+    write_tiny_model(settings.models_dir / "newest")
+
+    def load(folder: ModelFolder) -> Classifier:
+        if folder.name == "newest":
+            (folder.path / NETWORK_WEIGHTS).unlink(missing_ok=True)
+        return Classifier(folder, settings)
+
+    answer = child._answer(Request([flower]), settings, load)
+    assert isinstance(answer, Answer)
+    assert answer.model.name == STARTER
+    assert child._answer(None, settings, load) is None
+    named = child._answer(Request([flower], model="newest"), settings, load)
+    assert isinstance(named, ModelFolderError)
 
 
 def child_of_this_process(before: list[int]) -> int:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from plant_classification.errors import PlantClassificationError
+from plant_classification.errors import ModelFolderError, PlantClassificationError
 from plant_classification.inference.answer import Answer
 from plant_classification.inference.classifier import Classifier
 from plant_classification.inference.explanation import Explanation
@@ -46,14 +46,28 @@ def _ready(name: str | None, checkpoint: str | None, settings: Settings) -> Mode
     return ready(find_model(name, settings.models_dir, checkpoint), settings, seconds)
 
 
+def _classifier(
+    name: str | None, checkpoint: str | None, settings: Settings, load: Load
+) -> Classifier:
+    folder = _ready(name, checkpoint, settings)
+    try:
+        return load(folder)
+    except ModelFolderError:
+        # The newest may have been removed meanwhile, as a training is that is cancelled late.
+        other = _ready(name, checkpoint, settings)
+        if other == folder:
+            raise
+        return load(other)
+
+
 def _answer(
     message: Request | None, settings: Settings, load: Load
 ) -> Answer | Explanation | PlantClassificationError | None:
     try:
         if message is None:
-            load(_ready(None, None, settings))
+            _classifier(None, None, settings, load)
             return None
-        classifier = load(_ready(message.model, message.checkpoint, settings))
+        classifier = _classifier(message.model, message.checkpoint, settings, load)
         if isinstance(message, ExplanationRequest):
             return classifier.explanation(
                 message.photos, message.organs, message.taxon, message.question
