@@ -140,7 +140,7 @@ def test_the_closed_form_is_the_gradient_that_tensorflow_finds(architecture: str
     import keras
     import tensorflow as tf
 
-    from plant_classification.evaluation.gradient_saliency import score as keras_score
+    from plant_classification.inference.gradient_saliency import score as keras_score
     from plant_classification.networks import build
 
     keras.utils.set_random_seed(3)
@@ -163,8 +163,8 @@ def test_the_closed_form_is_the_gradient_that_tensorflow_finds(architecture: str
 def test_integrated_gradients_add_up_to_the_difference_of_the_scores(architecture: str) -> None:
     import keras
 
-    from plant_classification.evaluation.gradient_saliency import integrated_gradients
-    from plant_classification.evaluation.gradient_saliency import score as keras_score
+    from plant_classification.inference.gradient_saliency import integrated_gradients
+    from plant_classification.inference.gradient_saliency import score as keras_score
     from plant_classification.networks import build
 
     keras.utils.set_random_seed(3)
@@ -182,7 +182,7 @@ def test_integrated_gradients_add_up_to_the_difference_of_the_scores(architectur
 def test_both_kinds_of_gradients_explain_the_starter(
     starter: Classifier, in_the_corner: NDArray[np.uint8]
 ) -> None:
-    from plant_classification.evaluation.gradient_saliency import METHODS, explain_by_gradients
+    from plant_classification.inference.gradient_saliency import METHODS, explain_by_gradients
 
     assert set(METHODS) == {*OFFERED} - {GRAD_CAM}
     explanation = starter.explain(in_the_corner)

@@ -60,7 +60,7 @@ def explained(
     explanation = classifier.explanation(observation.photos, observation.organs, taxon, question)
     if method != GRAD_CAM:
         load_tensorflow()
-        from plant_classification.evaluation.gradient_saliency import explain_by_gradients
+        from plant_classification.inference.gradient_saliency import explain_by_gradients
 
         explanation = explain_by_gradients(explanation, method)
     try:
