@@ -11,7 +11,7 @@ import csv
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -180,9 +180,10 @@ def _lists_photos(file: Path, *, alone: bool) -> bool:
     only looks alike, such as the photographers of the photos, is not taken for the data set.
     """
     try:
-        called = _called(_header(file))
+        header, delimiter = _header(file)
+        called = _called(header)
         is_clear = alone or (
-            called.get("path", "").strip().lower() != "photo" and _has_commas(file)
+            called.get("path", "").strip().lower() != "photo" and delimiter in ("", ",")
         )
         return is_clear and called.keys() >= {*NEEDED}
     except DatasetError:
@@ -191,27 +192,17 @@ def _lists_photos(file: Path, *, alone: bool) -> bool:
         return False
 
 
-def _has_commas(file: Path) -> bool:
+def _header(file: Path) -> tuple[Sequence[str], str]:
+    """The names of the columns, and what parts them: nothing in Parquet."""
     if file.suffix.lower() == PARQUET:
-        return True
+        return list(map(str, from_parquet(file, "read_schema").names)), ""
     with open_file(file) as (opened, _):
-        return delimiter_of(_first_line(opened), KNOWN) == ","
-
-
-def _first_line(opened: BinaryIO) -> str:
-    return opened.readline(MOST_HEADER_BYTES).decode("utf-8-sig", "replace")
-
-
-def _header(file: Path) -> Sequence[str]:
-    """The names of the columns."""
-    if file.suffix.lower() == PARQUET:
-        return list(map(str, from_parquet(file, "read_schema").names))
-    with open_file(file) as (opened, _):
-        first = _first_line(opened)
+        first = opened.readline(MOST_HEADER_BYTES).decode("utf-8-sig", "replace")
+    delimiter = delimiter_of(first, KNOWN)
     try:
-        return next(csv.reader([first], delimiter=delimiter_of(first, KNOWN)), [])
+        return next(csv.reader([first], delimiter=delimiter), []), delimiter
     except csv.Error:
-        return []
+        return [], delimiter
 
 
 def _called(header: Sequence[str]) -> dict[str, str]:
@@ -224,7 +215,8 @@ def _called(header: Sequence[str]) -> dict[str, str]:
     return {column: names[0] for column, names in found.items() if names}
 
 
-def _needed(header: Sequence[str]) -> dict[str, str]:
+def _needed(file: Path) -> dict[str, str]:
+    header, _ = _header(file)
     called = _called(header)
     for column in NEEDED:
         if column not in called:
@@ -250,7 +242,7 @@ def _text(value: Any) -> str:
 def _read_csv(file: Path, photos: _Photos) -> None:
     text = read_text(file)
     try:
-        called = _needed(_header(file))
+        called = _needed(file)
     except ValueError as error:
         raise fault(file, 1, str(error)) from None
     needed = [called[column] for column in NEEDED]
@@ -262,7 +254,7 @@ def _read_csv(file: Path, photos: _Photos) -> None:
 
 def _read_parquet(file: Path, photos: _Photos) -> None:
     try:
-        called = _needed(_header(file))
+        called = _needed(file)
     except ValueError as error:
         raise DatasetError(f"{file}: {error}") from None
     table = from_parquet(file, "read_table", columns=list(called.values()))
