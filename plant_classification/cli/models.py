@@ -39,7 +39,7 @@ def list_command(models_dir: Path | None) -> None:
     found, faults = list_models(folder)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("Name", "Created", "Network", "Labels", "Version"):
-        table.add_column(column, justify="right" if column == "Labels" else "left")
+        table.add_column(column, justify="right" if column == "Labels" else "left", overflow="fold")
     for model in found:
         created = f"{model.created:%Y-%m-%d %H:%M}"
         table.add_row(
