@@ -113,6 +113,7 @@ def whole_training(folder: Path) -> float:
             Path(work),
             lambda _: None,
             distribution=choose(),
+            unreadable=[],
         )
     return trained.epochs[0].photos_per_second
 

@@ -98,6 +98,7 @@ def train(
         work,
         observe,
         distribution=devices,
+        unreadable=[],
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from plant_classification.taxonomy.families import family_of
 from plant_classification.taxonomy.names import parse_name
+from plant_classification.taxonomy.synonyms import loose_form
 from plant_classification.taxonomy.tables import read_table
 
 MOST_NAMED = 10
@@ -89,12 +90,21 @@ def remarks(labels: Sequence[Label]) -> list[str]:
     """What a person should know of labels: a sentence each, none where nothing is amiss."""
     counts = Counter(label.name for label in labels)
     doubles = [f"{name} ({count} times)" for name, count in counts.items() if count > 1]
+    alike: dict[str, list[str]] = {}
+    for name in counts:
+        alike.setdefault(loose_form(name), []).append(name)
+    spellings = [" = ".join(names) for names in alike.values() if len(names) > 1]
     unplaced = [label.name for label in labels if not label.family]
     found = []
     if doubles:
         found.append(
             f"Names that stand more than once ({len(doubles)}): {listed(doubles)}; "
             "their probabilities are summed by rank."
+        )
+    if spellings:
+        found.append(
+            f"Labels whose names differ by author, sign or case alone ({len(spellings)}): "
+            f"{listed(spellings)}; if they are one plant, give them one name."
         )
     if unplaced:
         found.append(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
+import unicodedata
 
 HYBRID = "×"
 GENUS_ONLY = frozenset({"sp", "sp.", "spp", "spp.", "species", "cf.", "aff."})
@@ -62,7 +63,9 @@ def parse_name(text: str) -> Name:
     """
     if (plain := _PLAIN.fullmatch(text)) and plain[2] not in _NO_EPITHETS:
         return Name(plain[1], text)
-    words = text.replace(HYBRID, f" {HYBRID} ").replace("_", " ").split()
+    words = (
+        unicodedata.normalize("NFC", text).replace(HYBRID, f" {HYBRID} ").replace("_", " ").split()
+    )
     words = [HYBRID if word in ("x", "X") else word for word in words]
     hybrid_genus = words[:1] == [HYBRID]
     words = words[hybrid_genus:]

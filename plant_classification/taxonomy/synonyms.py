@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from plant_classification.taxonomy.names import parse_name
 from plant_classification.taxonomy.tables import read_table
 
 COLUMNS = ("name", "accepted")
+_QUOTED = re.compile(r"(?<!\w)['\u2018\"]")
+"""Where a cultivar's name begins, which says more than an author's."""
 
 
 def read_synonyms(text: str, source: str) -> dict[str, str]:
@@ -49,6 +53,38 @@ def normal_form(name: str) -> str:
     """
     parsed = parse_name(name)
     return " ".join(filter(None, (parsed.species or f"{parsed.genus} sp.", parsed.infraspecific)))
+
+
+def loose_form(name: str) -> str:
+    """The form in which the spellings of one name are alike: without author and case.
+
+    Of a name with more than a species and its author, such as a cultivar's, it is the whole.
+
+    Raises:
+        ValueError: It cannot be read.
+    """
+    parsed = parse_name(name)
+    is_more = _QUOTED.search(name) or (parsed.author and not parsed.species)
+    return (name if is_more else normal_form(name)).casefold()
+
+
+def places_among(known: Sequence[str], names: Sequence[str]) -> list[int | None]:
+    """Where each name stands among those that are known, or None.
+
+    A name that is not there letter by letter is the one whose loose form it has, if on both sides
+    one name alone has that.
+
+    Raises:
+        ValueError: A name cannot be read.
+    """
+    exact = first_places(known)
+    known_forms, forms = [loose_form(name) for name in exact], [loose_form(name) for name in names]
+    loose = dict(zip(known_forms, exact.values(), strict=True))
+    count, count_known = Counter(forms), Counter(known_forms)
+    return [
+        exact.get(name, loose.get(form) if count[form] == count_known[form] == 1 else None)
+        for name, form in zip(names, forms, strict=True)
+    ]
 
 
 def accepted_names(names: Iterable[str], synonyms: Mapping[str, str]) -> list[str]:

@@ -1,9 +1,9 @@
 """What a training needs to go on: folders that are there whole or not at all, the last two kept.
 
-``checkpoint-<step>/`` holds ``state.json`` (the step, the epochs that are done, the fingerprint of
-the training), ``variables.npz`` (all that changes) and ``best.npz`` (the network's weights after
-the best epoch). Arrays are written one by one, so that no more memory is needed than for the
-largest; the checksums of zip tell what was torn.
+``checkpoint-<step>-<epochs>/`` holds ``state.json`` (the step, the epochs that are judged, the
+fingerprint of the training, the photos that could not be read), ``variables.npz`` (all that
+changes) and ``best.npz`` (the network's weights after the best epoch). Arrays are written one by
+one, so that no more memory is needed than for the largest; the checksums of zip tell what was torn.
 """
 
 from __future__ import annotations
@@ -44,13 +44,15 @@ class State:
 
     Attributes:
         step: Steps that are done.
-        epochs: The epochs that are done.
+        epochs: The epochs that are done and judged.
         fingerprint: What makes this training another one than others, as JSON takes it.
+        unreadable: Path and sentence of each photo that could not be read.
     """
 
     step: int
     epochs: tuple[EpochFigures, ...]
     fingerprint: Mapping[str, Any]
+    unreadable: tuple[tuple[str, str], ...] = ()
 
 
 def find(work: Path) -> dict[Path, State]:
@@ -119,7 +121,7 @@ def write(
     Raises:
         TrainingError: It cannot be written, or a weight is no number; what was there stays.
     """
-    target = work / f"{PREFIX}{state.step:09d}"
+    target = work / f"{PREFIX}{state.step:09d}-{len(state.epochs):05d}"
     try:
         with new_folder(target) as folder:
             _save(folder / VARIABLES, variables)
@@ -129,7 +131,7 @@ def write(
                 _save(folder / BEST, {"network": best})
             content = {"format": FORMAT, **dataclasses.asdict(state)}
             (folder / STATE).write_text(json.dumps(content, indent=1), "utf-8")
-        prune(work, state.step)
+        prune(work, target)
     except OSError as fault:
         raise TrainingError(
             f"The checkpoint of step {state.step} cannot be written to {work}: {fault.strerror}. "
@@ -138,10 +140,10 @@ def write(
     return target
 
 
-def prune(work: Path, step: int) -> None:
-    """Remove all checkpoints but the last two up to a step, and what was left half written."""
+def prune(work: Path, newest: Path | None) -> None:
+    """Remove all checkpoints but one and that before it, and what was left half written."""
     folders = sorted(work.glob(f"{PREFIX}*"))
-    done = [folder for folder in folders if folder.name <= f"{PREFIX}{step:09d}"]
+    done = [folder for folder in folders if newest and folder <= newest]
     kept = [folder for folder in done if folder.suffix != PARTIAL][-KEPT:]
     for folder in folders:
         if folder not in kept:
@@ -190,7 +192,8 @@ def _read_state(folder: Path) -> State:
     if content["format"] != FORMAT:
         raise ValueError(f"{STATE} is of format {content['format']}, not {FORMAT}")
     epochs = tuple(EpochFigures(**figures) for figures in content["epochs"])
-    return State(content["step"], epochs, content["fingerprint"])
+    unreadable = tuple((path, why) for path, why in content.get("unreadable", ()))
+    return State(content["step"], epochs, content["fingerprint"], unreadable)
 
 
 def _check_fingerprint(folder: Path, saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

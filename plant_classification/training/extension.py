@@ -19,6 +19,7 @@ from plant_classification.inference.head import Head, read_head
 from plant_classification.models import ModelFolder
 from plant_classification.models.folder import NETWORK, TRUST
 from plant_classification.taxonomy import Label
+from plant_classification.taxonomy.synonyms import places_among
 from plant_classification.training.label_weights import LabelWeights
 from plant_classification.training.linear_head import fit_head
 from plant_classification.trust.feature_statistics import FeatureStatistics
@@ -83,18 +84,21 @@ def read_known(model: ModelFolder) -> Known:
 def joined_labels(
     known: Sequence[Label], labels: Sequence[Label]
 ) -> tuple[tuple[Label, ...], NDArray[np.int64]]:
-    """The labels of a model and of a data set, those of the model first; same names are one.
+    """The labels of a model and of a data set, those of the model first; spellings are one.
 
     Returns:
         The labels, and for each one of the data set its place among them.
     """
-    places = {label.name: place for place, label in enumerate(known)}
+    found = places_among([label.name for label in known], [label.name for label in labels])
     joined = list(known)
-    for label in labels:
-        if label.name not in places:
-            places[label.name] = len(joined)
+    new: dict[str, int] = {}
+    places = []
+    for label, place in zip(labels, found, strict=True):
+        if place is None and label.name not in new:
+            new[label.name] = len(joined)
             joined.append(label)
-    return tuple(joined), np.array([places[label.name] for label in labels], np.int64)
+        places.append(new[label.name] if place is None else place)
+    return tuple(joined), np.array(places, np.int64)
 
 
 def extend_head(

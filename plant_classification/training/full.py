@@ -21,6 +21,7 @@ from plant_classification.networks.transfer import load_from
 from plant_classification.openvino import core, save_network
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
+from plant_classification.taxonomy.synonyms import places_among
 from plant_classification.training import distribution
 from plant_classification.training.batch_size import batch_size
 from plant_classification.training.config import TrainingConfig
@@ -109,11 +110,12 @@ def train_network(
         work,
         observe,
         distribution=devices,
+        unreadable=unreadable,
     )
     if not devices.chief:
         return None
     observe(Progress("exporting", finished=trained.epochs))
-    return _exported(config, dataset, start, trained, made, tuple(sorted(unreadable)))
+    return _exported(config, dataset, start, trained, made, tuple(sorted({*unreadable})))
 
 
 def _initialised(config: TrainingConfig, start: Start, labels: tuple[Label, ...]) -> keras.Model:
@@ -121,14 +123,9 @@ def _initialised(config: TrainingConfig, start: Start, labels: tuple[Label, ...]
     keras.utils.set_random_seed(config.seed)
     network = build(start.architecture, len(labels), start.preprocessing.size)
     if start.model is not None:
-        known = start.model.labels()
-        rows = {label.name: row for row, label in enumerate(known)}
-        load_from(
-            network,
-            start.model.file(KERAS_WEIGHTS),
-            len(known),
-            [rows.get(label.name) for label in labels],
-        )
+        known = [label.name for label in start.model.labels()]
+        rows = places_among(known, [label.name for label in labels])
+        load_from(network, start.model.file(KERAS_WEIGHTS), len(known), rows)
     elif start.is_imagenet:
         load_imagenet(start.architecture, network, start.file)
     return network

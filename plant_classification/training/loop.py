@@ -80,11 +80,13 @@ def fit(
     observe: Observer,
     *,
     distribution: Distribution,
+    unreadable: list[tuple[str, str]],
 ) -> Trained:
     """Train a network.
 
-    A checkpoint is written to ``work`` after each epoch, and after the current step when SIGTERM or
-    SIGINT comes. Several workers need ``work`` in a folder that all of them see.
+    A checkpoint is written to ``work`` after each epoch, and when SIGTERM or SIGINT comes: after
+    the current step, or in the midst of an epoch's judgement, which is begun again on going on.
+    Several workers need ``work`` in a folder that all of them see.
 
     Args:
         build: Makes the network, with the outputs ``[logits, features]`` and the weights to start
@@ -99,6 +101,8 @@ def fit(
         work: Where the checkpoints are.
         observe: Is told how far it is, some times a second at most.
         distribution: The devices.
+        unreadable: Path and sentence of each photo that could not be read; ``batches`` adds to it.
+            Checkpoints keep it: those of a part of the training before a break are put in front.
 
     Returns:
         Where the best weights are, and what each epoch came to.
@@ -127,12 +131,16 @@ def fit(
         with distribution.strategy.scope():
             loss = loss_of(config, plan.shares)
             training = Training(build(), config, loss, plan.preprocessing, distribution)
-        run = _Run(training, config, plan, held_back, work, observe, told)
+        run = _Run(training, config, plan, held_back, work, observe, told, unreadable)
         run.go_on()
         steps = iter(distribution.spread(batches(run.step)))
         while not run.finished:
             run.epoch(steps)
         return run.finish()
+
+
+class _ToldToStopError(Exception):
+    """A signal came while an epoch was judged."""
 
 
 @dataclasses.dataclass
@@ -146,6 +154,7 @@ class _Run:
     work: Path
     observe: Observer
     told: Callable[[], bool]
+    unreadable: list[tuple[str, str]]
     step: int = 0
     epochs: tuple[EpochFigures, ...] = ()
     checkpoint: Path | None = None
@@ -158,10 +167,18 @@ class _Run:
 
     @property
     def best(self) -> int:
-        """The best epoch so far, from one up; the last where none was judged."""
+        """The best epoch so far, from one up; the last where none was judged.
+
+        Of those with equal accuracy, frequent where few photos are held back, that with the lowest
+        loss.
+        """
         figure = "val_macro_top_1" if self.config.select_by == "macro" else "val_top_1"
-        judged = [getattr(epoch, figure) for epoch in self.epochs]
-        return len(judged) if None in judged else 1 + int(np.argmax(judged))
+        judged = [
+            (getattr(epoch, figure), -epoch.val_loss)
+            for epoch in self.epochs
+            if epoch.val_loss is not None
+        ]
+        return 1 + judged.index(max(judged)) if judged else len(self.epochs)
 
     @property
     def finished(self) -> bool:
@@ -189,6 +206,7 @@ class _Run:
         if found:
             self.checkpoint, state = found
             self.step, self.epochs = state.step, state.epochs
+            self.unreadable[:0] = state.unreadable
         distribution = self.training.distribution
         mean = distribution.summed(np.array([float(self.step)]))[0] / distribution.workers
         if mean != self.step:
@@ -198,7 +216,7 @@ class _Run:
             )
         if distribution.chief:
             self.work.mkdir(parents=True, exist_ok=True)
-            checkpoints.prune(self.work, self.step)
+            checkpoints.prune(self.work, self.checkpoint)
 
     def epoch(self, batches: Iterator[Any]) -> None:
         """The rest of an epoch, its judgement and its checkpoint."""
@@ -208,12 +226,14 @@ class _Run:
             with dataset_errors():
                 images, labels = next(batches)
             rate = learning_rate(self.config, self.step, self.steps)
-            update = (self.step + 1) % self.config.accumulate == 0
+            done = self.step + 1
+            update = done % self.config.accumulate == 0 or done == self.steps
             self.training.step(images, labels, rate, update=update)
             self.step += 1
             clock.count()
             if self.step < end:
                 self._look(clock)
+        self._stop_if_told()
         running = self._running()
         figures = self._judged(running, clock)
         self.epochs = (*self.epochs, figures)
@@ -238,13 +258,16 @@ class _Run:
         alone = self.training.distribution.workers == 1
         if not alone and self.step % STEPS_BETWEEN_LOOKS:
             return
+        self._stop_if_told()
+        if clock.is_time_to_look() or not alone:
+            done, epoch = self.step % self.plan.steps_per_epoch, len(self.epochs) + 1
+            self._tell("training", done, epoch, clock.photos_per_second(), **self._running())
+
+    def _stop_if_told(self) -> None:
         if self._any_told():
             self._running()
             self._write(is_best=False)
             self._stop()
-        if clock.is_time_to_look() or not alone:
-            done, epoch = self.step % self.plan.steps_per_epoch, len(self.epochs) + 1
-            self._tell("training", done, epoch, clock.photos_per_second(), **self._running())
 
     def _running(self) -> dict[str, float]:
         """Means of the epoch so far; waits for the devices."""
@@ -263,10 +286,16 @@ class _Run:
         start = time.perf_counter()
 
         def tell(done: int) -> None:
+            if self.training.distribution.workers == 1 and self.told():
+                raise _ToldToStopError
             if clock.is_time_to_look():
                 self._tell("validating", done, epoch, speed, **running)
 
-        judged = judge(self.training, self.held_back(), len(self.plan.shares), tell)
+        try:
+            judged = judge(self.training, self.held_back(), len(self.plan.shares), tell)
+        except _ToldToStopError:
+            self._stop_if_told()
+            raise
         self.validation_seconds = time.perf_counter() - start
         self._check_finite(judged.get("val_loss", 0.0))
         return dataclasses.replace(figures, **judged)
@@ -286,7 +315,8 @@ class _Run:
 
     def _write(self, *, is_best: bool) -> None:
         if self.training.distribution.chief:
-            state = checkpoints.State(self.step, self.epochs, self.fingerprint)
+            unreadable = tuple(self.unreadable)
+            state = checkpoints.State(self.step, self.epochs, self.fingerprint, unreadable)
             before = self.checkpoint if self.epochs else None
             best = self.training.kept() if is_best else before
             self.checkpoint = checkpoints.write(self.work, state, self.training.variables(), best)
@@ -295,8 +325,10 @@ class _Run:
         raise TrainingError(f"Stopped as asked after step {self.step} of {self.steps}.")
 
     def _tell(self, stage: str, done: int, epoch: int, speed: float, **running: float) -> None:
-        left = (self.steps - self.step) * self.plan.batch / speed
-        left += (self.config.epochs - len(self.epochs)) * self.validation_seconds
+        left = None
+        if speed:  # an epoch that only was to be judged has none
+            left = (self.steps - self.step) * self.plan.batch / speed
+            left += (self.config.epochs - len(self.epochs)) * self.validation_seconds
         self.observe(
             Progress(
                 stage,

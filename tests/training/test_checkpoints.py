@@ -60,7 +60,7 @@ def test_the_newest_is_read_and_the_last_two_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [STATE, VARIABLES, BEST])
 @pytest.mark.parametrize("how", ["cut", "changed", "missing"])
 def test_a_torn_one_is_survived_by_the_one_before(tmp_path: Path, name: str, how: str) -> None:
-    write(tmp_path, 1, 1.0)
+    written = write(tmp_path, 1, 1.0)
     path = write(tmp_path, 2, 2.0, [tf.Variable([2.0] * 100)]) / name
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 255
@@ -69,14 +69,16 @@ def test_a_torn_one_is_survived_by_the_one_before(tmp_path: Path, name: str, how
     else:
         path.write_bytes(content if how == "changed" else content[: len(content) // 2])
     assert read(tmp_path) == (1, 1.0)
-    checkpoints.prune(tmp_path, 1)
+    checkpoints.prune(tmp_path, written)
     write(tmp_path, 2, 2.0)
     assert read(tmp_path) == (2, 2.0)
 
 
 def test_when_none_can_be_read_that_is_said(tmp_path: Path) -> None:
     (write(tmp_path, 1, 1.0) / VARIABLES).write_bytes(b"")
-    with pytest.raises(TrainingError, match=r"No checkpoint in .* can be read \(checkpoint-0+1: "):
+    with pytest.raises(
+        TrainingError, match=r"No checkpoint in .* can be read \(checkpoint-0+1-00001: "
+    ):
         checkpoints.read(tmp_path, FINGERPRINT, variables(0.0))
 
 
@@ -87,11 +89,11 @@ def test_one_of_another_network_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_what_is_half_written_is_not_there(tmp_path: Path) -> None:
-    write(tmp_path, 1, 1.0)
-    written = write(tmp_path, 2, 2.0)
-    written.rename(f"{written}.partial")
+    written = write(tmp_path, 1, 1.0)
+    half = write(tmp_path, 2, 2.0)
+    half.rename(f"{half}.partial")
     assert read(tmp_path) == (1, 1.0)
-    checkpoints.prune(tmp_path, 1)
+    checkpoints.prune(tmp_path, written)
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -165,7 +167,7 @@ def test_a_full_disk_is_a_sentence_and_the_checkpoint_before_goes_on(
         f"The checkpoint of step {2 * STEPS} cannot be written to {work}: No space left on device. "
         "Mend that, then go on from the checkpoint before."
     )
-    assert [path.name for path in work.iterdir()] == [f"checkpoint-{STEPS:09d}"]
+    assert [path.name for path in work.iterdir()] == [f"checkpoint-{STEPS:09d}-00001"]
     (small_disk / "ballast").unlink()
     resumed = tiny_training.train(work, epochs=3)
     for one, other in zip(resumed.epochs, unbroken.epochs, strict=True):

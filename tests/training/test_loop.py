@@ -27,6 +27,7 @@ from plant_classification.training.config import training_options
 from plant_classification.training.distribution import choose
 from plant_classification.training.loop import WITHOUT_EFFECT, Trained
 from plant_classification.training.progress import EpochFigures, Progress
+from plant_classification.training.steps import Training
 
 # TensorFlow's variables lack what NumPy 2 asks of them; Keras saves weights through it.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -197,6 +198,57 @@ def test_told_to_stop_in_the_first_step_or_the_last_of_an_epoch_it_goes_on_as_we
     np.testing.assert_allclose(numbers(resumed.epochs), numbers(unbroken.epochs), atol=1e-5)
 
 
+def test_told_to_stop_while_an_epoch_is_judged_it_judges_it_on_going_on(
+    tmp_path: Path, every_step: None
+) -> None:
+    """In the midst, and at the end, of the training; none of its steps is done again."""
+    unbroken = train(tmp_path / "unbroken")
+    for epoch in (2, 4):
+        heard: list[Progress] = []
+
+        def stop(progress: Progress, epoch: int = epoch, heard: list[Progress] = heard) -> None:
+            heard.append(progress)
+            if progress.stage == "validating" and progress.epoch == epoch:
+                signal.raise_signal(signal.SIGTERM)
+
+        with pytest.raises(TrainingError, match=f"Stopped as asked after step {epoch * STEPS} of"):
+            train(tmp_path / "broken", stop)
+        assert len([progress for progress in heard if progress.epoch == epoch]) > 1
+    heard = []
+    resumed = train(tmp_path / "broken", heard.append)
+    assert [progress.done for progress in heard if progress.stage == "training"] == [STEPS]
+    np.testing.assert_allclose(numbers(resumed.epochs), numbers(unbroken.epochs), atol=1e-5)
+    for one, other in zip(loaded(resumed).weights, loaded(unbroken).weights, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), atol=1e-6)
+
+
+def test_of_epochs_with_equal_accuracy_the_one_with_the_lowest_loss_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([0.9, 0.4, 0.1, 0.2])
+
+    def equal(*_: Any) -> dict[str, float]:
+        return {"val_loss": next(losses), "val_top_1": 1.0, "val_top_5": 1.0}
+
+    monkeypatch.setattr("plant_classification.training.loop.judge", equal)
+    assert train(tmp_path, epochs=4, use_early_stopping=True, patience=2).best == 3
+
+
+def test_no_gradient_is_thrown_away_where_the_steps_do_not_come_out_even(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updates: list[bool] = []
+    step = Training.step
+
+    def spied(self: Training, *given: Any, update: bool) -> None:
+        updates.append(update)
+        step(self, *given, update=update)
+
+    monkeypatch.setattr(Training, "step", spied)
+    train(tmp_path, epochs=1, accumulate=4)
+    assert updates == [False, False, False, True, False, False, True]
+
+
 def test_a_finished_training_gives_its_result_again(tmp_path: Path) -> None:
     trained = train(tmp_path, epochs=2)
     trained.weights.unlink()
@@ -225,10 +277,10 @@ def test_what_changes_no_weight_is_an_option() -> None:
 
 MOMENTS = [
     None,
-    "open:checkpoint-000000014.partial/variables",
-    "open:checkpoint-000000014.partial/best",
-    "os.rename:checkpoint-000000014",
-    "shutil.rmtree:checkpoint-000000007",
+    "open:checkpoint-000000014-00002.partial/variables",
+    "open:checkpoint-000000014-00002.partial/best",
+    "os.rename:checkpoint-000000014-00002",
+    "shutil.rmtree:checkpoint-000000007-00001",
     "os.rename:best.weights",
 ]
 """When it is killed: at some time of its own, then at ever later moments of writing."""
