@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from plant_classification.taxonomy.synonyms import accepted_names, normal_form, read_synonyms
+from plant_classification.taxonomy.synonyms import (
+    accepted_names,
+    normal_form,
+    places_among,
+    read_synonyms,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +24,35 @@ from plant_classification.taxonomy.synonyms import accepted_names, normal_form, 
 )
 def test_a_name_has_a_normal_form_without_author(name: str, normal: str) -> None:
     assert normal_form(name) == normal
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("Iris x germanica", 0),
+        ("Iris × germanica", 0),
+        ("iris_x_germanica", 0),
+        ("Rosa", 1),
+        ("Helianthus annuus L.", 2),
+        ("Helianthus annuus 'Teddy Bear'", None),
+        ("Rosa 'Peace'", None),
+        ("Rosa Floribunda", None),
+        ("Tulipa gesneriana L.", None),
+        ("Bellis perennis", None),
+    ],
+)
+def test_a_name_is_found_in_another_spelling_but_no_cultivar_is(
+    name: str, place: int | None
+) -> None:
+    known = ["Iris x germanica", "Rosa sp.", "Helianthus annuus"]
+    known += ["Tulipa gesneriana Red", "Tulipa gesneriana Blue"]
+    assert places_among(known, [name, "Crocus sativus"]) == [place, None]
+
+
+def test_of_several_spellings_none_is_taken_for_the_name_that_is_known() -> None:
+    names = ["Tulipa gesneriana Red", "Tulipa gesneriana Blue"]
+    assert places_among(["Tulipa gesneriana"], names) == [None, None]
+    assert places_among(["Tulipa gesneriana"], ["Tulipa gesneriana", *names]) == [0, None, None]
 
 
 def test_a_table_says_which_name_is_accepted() -> None:

@@ -17,6 +17,7 @@ from plant_classification.taxonomy import (
     parse_name,
     ranks_of,
     read_labels,
+    remarks,
     write_labels,
 )
 
@@ -153,6 +154,18 @@ def test_a_genus_form_label_has_no_species_and_is_right_at_the_genus() -> None:
     assert (label.species, label.genus, label.family, label.rank) == (
         None, "Rosa", "Rosaceae", "genus",
     )  # fmt: skip
+
+
+def test_names_that_differ_in_spelling_alone_are_remarked_on() -> None:
+    names = [
+        "Rosa canina",
+        "Rosa canina L.",
+        "Mentha x piperita",
+        "Mentha × piperita",
+        "Rosa 'Peace'",
+    ]
+    (remark,) = remarks([label_of(name, "a family") for name in names])
+    assert "Rosa canina = Rosa canina L., Mentha x piperita = Mentha × piperita;" in remark
 
 
 def test_labels_are_read_back_as_they_were_written() -> None:

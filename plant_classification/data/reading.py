@@ -108,7 +108,8 @@ def read_dataset(
     notes = [*dataset.notes, *remarks(dataset.labels), *_without_photos(dataset)]
     if len(dataset.labels) == 1:
         notes.append("There is one label: a model of it names every photo so. Add other plants.")
-    dataset = dataclasses.replace(dataset, notes=tuple(notes))
+    splits = {split: some for split, some in dataset.splits.items() if len(some)}
+    dataset = dataclasses.replace(dataset, splits=splits, notes=tuple(notes))
     if VALIDATION in dataset.splits or val_fraction is None:
         return dataset
     return _hold_back(dataset, val_fraction, seed, settings or load_settings())

@@ -19,11 +19,16 @@ from typing import NamedTuple
 import numpy as np
 
 from plant_classification.data.files import list_folder
-from plant_classification.data.records import SPLITS, TRAIN, VALIDATION, Dataset, Records
+from plant_classification.data.records import SPLITS, TEST, TRAIN, VALIDATION, Dataset, Records
 from plant_classification.errors import DatasetError
 from plant_classification.taxonomy import labels_from
 
-SPLIT_NAMES = {split: split for split in SPLITS} | {"validation": VALIDATION, "valid": VALIDATION}
+SPLIT_NAMES = {split: split for split in SPLITS} | {
+    "training": TRAIN,
+    "validation": VALIDATION,
+    "valid": VALIDATION,
+    "testing": TEST,
+}
 """What people call the splits, in small letters."""
 
 
@@ -63,6 +68,9 @@ def read_species_folders(path: Path, families: Mapping[str, str]) -> Dataset:
     for root in {path, *roots.values()}:
         beside = list_folder(root)
         _count(passed_over, "files in no folder of a species", beside.pictures + beside.other_files)
+    if path not in roots.values():
+        others = [n for n in list_folder(path).folders if n.lower() not in SPLIT_NAMES]
+        _count(passed_over, "folders beside those of the splits", others)
     if not found[TRAIN]:
         raise DatasetError(f"{roots[TRAIN]} holds no folder of a species with pictures.")
     species = sorted({photo.species for photos in found.values() for photo in photos})
@@ -83,10 +91,10 @@ def read_species_folders(path: Path, families: Mapping[str, str]) -> Dataset:
 
 
 def split_folders(path: Path) -> Mapping[str, Path]:
-    """The folder of each split; the one of all photos where there is none for train.
+    """The folder of each split; the one of all photos where there is no such folder.
 
     Raises:
-        DatasetError: Two folders are for one split.
+        DatasetError: Two folders are for one split, or none is for training.
     """
     roots: dict[str, Path] = {}
     for name in list_folder(path).folders:
@@ -95,7 +103,10 @@ def split_folders(path: Path) -> Mapping[str, Path]:
             raise DatasetError(f"{roots[split]} and {path / name} are both for {split}; keep one.")
         if split:
             roots[split] = path / name
-    return roots if TRAIN in roots else {TRAIN: path}
+    if roots and TRAIN not in roots:
+        one = next(iter(roots.values()))
+        raise DatasetError(f"{one} is for a split, and no folder {TRAIN} is beside it; make one.")
+    return roots or {TRAIN: path}
 
 
 def _photos(path: Path, root: Path, passed_over: Counter[str]) -> Iterator[FoundPhoto]:

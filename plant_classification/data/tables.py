@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,7 +133,7 @@ class _Photos:
         if split is None:
             raise ValueError(f"{row.split!r:.100} is no split: there are {', '.join(SPLIT_NAMES)}.")
         row = row._replace(split=split)
-        first = self._first.setdefault(row.path, row)
+        first = self._first.setdefault(posixpath.normpath(row.path), row)
         if (first.label, first.split) != (row.label, row.split):
             raise ValueError(
                 f"{row.path!r} is {first.label!r} for {first.split} by an earlier row, "
@@ -228,9 +229,10 @@ def _needed(file: Path) -> dict[str, str]:
 
 
 def _row(called: Mapping[str, str], values: Mapping[str, Any]) -> Row:
-    """Without a column that says the split, all is for training."""
-    texts = {"split": TRAIN} | {column: _text(values[name]) for column, name in called.items()}
-    return Row(**{column: texts.get(column, "") for column in Row._fields})
+    """What is of no split is for training."""
+    texts = {column: _text(values[name]) for column, name in called.items()}
+    row = Row(**{column: texts.get(column, "") for column in Row._fields})
+    return row._replace(split=row.split or TRAIN)
 
 
 def _text(value: Any) -> str:

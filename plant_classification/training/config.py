@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -131,6 +132,9 @@ class Option:
             return AUTO
         least, most = self.range or (float("-inf"), float("inf"))
         numbers = (int,) if int in kinds else (int, float)
+        if isinstance(value, str) and float in kinds:
+            with contextlib.suppress(ValueError):
+                value = float(value)  # YAML takes 1e-3 for a text
         if type(value) not in numbers or not least <= value <= most:
             number = "a whole number" if int in kinds else "a number"
             word = f", or {AUTO}" if str in kinds else ""

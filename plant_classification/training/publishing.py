@@ -139,7 +139,7 @@ def publish(
         created=created,
         architecture=trained.architecture,
         config=config.to_dict(),
-        dataset=f"{dataset.kind}: {dataset.folder.name}",
+        dataset=f"{dataset.kind}: {dataset.folder.resolve().name}",
         notes=dataset.notes,
         labels=trained.labels,
         training_photos=np.bincount(

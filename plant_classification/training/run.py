@@ -44,9 +44,18 @@ class Outline:
 
 
 def named(config: TrainingConfig) -> TrainingConfig:
-    """The same options with a name: the time now, as the old service named its models."""
+    """The same options with a name: the time now, as the old service named its models.
+
+    Raises:
+        ArgumentError: There is none, and each of several machines would take its own time.
+    """
     if config.name:
         return config
+    if len(read_cluster().addresses) > 1:
+        raise ArgumentError(
+            "A training on several machines needs a name, the same on all: give --name.",
+            field="name",
+        )
     return dataclasses.replace(config, name=datetime.now().astimezone().strftime("%Y-%m-%d_%H%M%S"))
 
 

@@ -92,6 +92,17 @@ def test_what_is_named_for_validation_is_taken_and_no_photo_opened(tmp_path: Pat
     assert dataset.notes == ()
 
 
+def test_an_empty_folder_for_validation_is_as_none(species: Path) -> None:
+    folders = list(species.iterdir())
+    (species / "train").mkdir()
+    for folder in folders:
+        folder.rename(species / "train" / folder.name)
+    (species / "val" / SPECIES[0]).mkdir(parents=True)
+    dataset = read_dataset(species)
+    assert names(dataset, VALIDATION)
+    assert "Held back for validation" in dataset.notes[-1]
+
+
 def test_split_files_without_val_txt_are_parted_too(species: Path, tmp_path: Path) -> None:
     files = sorted(str(file.relative_to(species)) for file in species.glob("*/[0-9]*.jpg"))
     lines = [f"{name} {SPECIES.index(name.split('/')[0].replace('_', ' '))}" for name in files]

@@ -55,6 +55,20 @@ def test_folders_of_splits_may_stand_around_them(tmp_path: Path, name: str) -> N
     assert photos(dataset) == [("train/Rosa_canina/a.jpg", "Rosa canina")]
     assert photos(dataset, VALIDATION) == [(f"{name}/Bellis_perennis/b.jpg", "Bellis perennis")]
     assert photos(dataset, TEST) == [("test/Rosa canina/c.jpg", "Rosa canina")]
+    assert dataset.notes == ("Passed over: folders beside those of the splits (1).",)
+
+
+def test_training_and_testing_are_names_of_splits_and_no_plants(tmp_path: Path) -> None:
+    fill(tmp_path, "Training/Rosa_canina/a.jpg", "Testing/Rosa_canina/b.jpg")
+    dataset = read(tmp_path)
+    assert [label.name for label in dataset.labels] == ["Rosa canina"]
+    assert (len(photos(dataset)), len(photos(dataset, TEST))) == (1, 1)
+
+
+def test_splits_without_one_for_training_are_told(tmp_path: Path) -> None:
+    fill(tmp_path, "Validation/Rosa_canina/a.jpg", "Rosa_canina/b.jpg")
+    with pytest.raises(DatasetError, match=r"Validation is for a split, and no folder train is"):
+        is_species_folders(tmp_path)
 
 
 def test_two_folders_for_one_split_are_a_fault(tmp_path: Path) -> None:

@@ -87,6 +87,12 @@ def test_columns_may_have_other_names(tmp_path: Path, header: str) -> None:
     assert record.path == tmp_path / "a.jpg"
 
 
+def test_a_row_of_no_split_is_for_training(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("path,label,split\na.jpg,Rosa canina,\nb.jpg,Rosa canina,val\n")
+    splits = read(tmp_path / "t.csv").splits
+    assert [list(splits[split].paths) for split in (TRAIN, VALIDATION)] == [["a.jpg"], ["b.jpg"]]
+
+
 def test_photos_are_looked_for_beside_the_table(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images/a.jpg").touch()
@@ -108,10 +114,13 @@ def test_photos_are_looked_for_beside_the_table(tmp_path: Path) -> None:
         ("path,label\na.jpg\n", "line 2: the line has not as many fields"),
         ('path,label\n"a.jpg,Rosa\n', "line 2: "),
         ("path,label\n/a.jpg,Rosa\n", "line 2: the path '/a.jpg' must be relative"),
+        (
+            "path,label,split\np/a.jpg,Rosa,train\n./p//a.jpg,Rosa,val\n",
+            "line 3: './p//a.jpg' is 'Rosa' for train by an earlier row, not 'Rosa' for val",
+        ),
         ("path,label\n../a.jpg,Rosa\n", "line 2: the path '../a.jpg' must be relative"),
         ("path,label\na.jpg,7\n", "line 2: '7' is not a scientific name"),
         ("path,label,split\na.jpg,Rosa,dev\n", "line 2: 'dev' is no split: there are train, val"),
-        ("path,label,split\na.jpg,Rosa,\n", "line 2: '' is no split"),
         ("path,label,split\na.jpg,Rosa,val\n", "names no photo to train on"),
         ("path,label\n", "names no photo to train on"),
         ("path,label\na.jpg,Rosa\na.jpg,Bellis\n", "line 3: 'a.jpg' is 'Rosa' for train by an ear"),

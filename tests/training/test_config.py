@@ -51,6 +51,12 @@ def test_the_later_source_wins() -> None:
     assert (config.epochs, config.seed) == (5, 4)
 
 
+@pytest.mark.parametrize("text", ["1e-3", "1E-3", "1.0e-3", "0.001"])
+def test_a_number_may_have_an_exponent(text: str) -> None:
+    config, _ = load_training_config(("--set", {"initial_lr": from_text(text)}))
+    assert config.initial_lr == 0.001
+
+
 def test_a_partial_augmentation_leaves_the_rest_out() -> None:
     config, _ = load_training_config(("--set", {"train_mode": {"h_flip": 1}}))
     assert config.train_mode == Augmentation(h_flip=1.0)

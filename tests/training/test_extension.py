@@ -111,6 +111,15 @@ def test_labels_of_one_name_are_one_and_the_old_ones_come_first() -> None:
     np.testing.assert_array_equal(places, [OLD, 3, OLD + 1])
 
 
+def test_another_spelling_is_the_label_that_is_known() -> None:
+    known = [label_of("Iris x germanica"), label_of("Rosa sp.")]
+    labels, places = joined_labels(
+        known, [label_of("Bellis perennis"), label_of("Iris × germanica")]
+    )
+    assert [label.name for label in labels] == ["Iris x germanica", "Rosa sp.", "Bellis perennis"]
+    assert places.tolist() == [2, 0]
+
+
 def test_drawn_features_are_like_those_that_they_stand_for(known: Known) -> None:
     features, labels = draw_features(known.statistics, np.full(OLD, 2000), 0)
     again = FeatureStatistics.of(features, labels, OLD)
