@@ -171,8 +171,9 @@ def test_what_is_promised_is_promised_of_one_photo_alone(
         ([flower, larger], {}),
         ([flower], {"species_list": tmp_path / "list.txt"}),
     ]
-    said = [starter.identify(photos, **more).to_dict()["safe_answer"] for photos, more in asked]
-    assert [safe["promised"] for safe in said] == [True, False, False, False]
+    said = [starter.identify(photos, **more).to_dict() for photos, more in asked]
+    assert [answer["safe_answer"]["promised"] for answer in said] == [True, False, False, False]
+    assert [answer["plausible"]["promised"] for answer in said] == [True, True, False, False]
 
 
 def test_the_answer_as_json_has_every_field_and_no_nan(starter: Classifier, flower: Path) -> None:
@@ -216,25 +217,27 @@ def test_the_plausible_set_holds_what_reaches_the_threshold_of_the_coverage(
     def plausible(coverage: float) -> Any:
         return classifier.identify(flower, coverage=coverage).to_dict()["plausible"]
 
-    assert plausible(0.8) == {"coverage": 0.8, "species": names[:1]}
-    assert plausible(0.85) == {"coverage": 0.85, "species": names}
+    assert plausible(0.8) == {"coverage": 0.8, "promised": True, "species": names[:1]}
+    assert plausible(0.85) == {"coverage": 0.85, "promised": True, "species": names}
     assert plausible(0.95) is None
 
 
 def test_the_plausible_set_of_a_photo_of_an_organ_is_that_of_the_organ(
-    flower: Path, tmp_path: Path
+    flower: Path, china: Path, tmp_path: Path
 ) -> None:
     of_all, of_leaves = (PlausibleRule((0.95,), (threshold,)) for threshold in (0.9999, 0.0))
     trust = TrustRules(plausible=of_all, organ_plausible={"leaf": of_leaves})
     classifier = Classifier.load(write_tiny_model(tmp_path / "tiny", trust=trust).path)
 
     def names(*organs: str) -> int:
-        plausible = classifier.identify([flower] * len(organs), organs).plausible
+        plausible = classifier.identify([flower, china][: len(organs)], organs).plausible
         return len(plausible.labels) if plausible else 0
 
     assert names("flower") == 1
     assert names("leaf") == len(classifier.labels)
     assert names("leaf", "leaf") == 1  # of several photos nothing is known by organ
+    (alone, twice) = (classifier.identify([flower] * n, ["leaf"] * n).plausible for n in (1, 2))
+    assert alone == twice
 
 
 def test_a_photo_that_comes_twice_counts_once(

@@ -19,10 +19,11 @@ from tiny_network import write_tiny_model
 
 from plant_classification import Answer
 from plant_classification.cli import cli, main
-from plant_classification.cli.answer_view import in_words
+from plant_classification.cli.answer_view import in_words, plausible_in_words
 from plant_classification.errors import ArgumentError, UnknownModelError
-from plant_classification.inference.answer import IsPlant
+from plant_classification.inference.answer import IsPlant, PlausibleSet
 from plant_classification.models.choosing import STARTER_FOLDER
+from plant_classification.taxonomy import label_of
 from plant_classification.trust import choose_safe_answer
 
 Run = Callable[..., Result]
@@ -257,6 +258,18 @@ def test_a_promise_and_a_rejection_are_told(named: Answer) -> None:
     is_plant = IsPlant(0.004, 0.03, binary=False)
     words = in_words(dataclasses.replace(named, is_plant=is_plant, rejected=True))
     assert "does not look like a plant that the model knows (0.4% of such plants" in words
+
+
+def test_a_plausible_set_says_what_it_promises(named: Answer) -> None:
+    labels = (label_of("Rosa canina"), label_of("Rosa glauca"))
+    kept, other = (PlausibleSet(0.999, promised, labels) for promised in (True, False))
+    assert plausible_in_words(dataclasses.replace(named, plausible=kept)) == (
+        "Plausible, with the right name among them for 99.9% of such photos: "
+        "Rosa canina, Rosa glauca."
+    )
+    assert plausible_in_words(dataclasses.replace(named, plausible=other)) == (
+        "Plausible, without a promise for such a question: Rosa canina, Rosa glauca."
+    )
 
 
 def test_help_describes_the_options(run: Run) -> None:

@@ -68,6 +68,7 @@ def in_words(answer: Answer) -> str:
             f"({answer.is_plant.probability:.1%} of such plants look as little like one)."
         )
     safe = answer.safe_answer
+    asked = f"{100 * safe.confidence:g}%"
     if safe.name is None or safe.probability is None:
         rank, (best, *_) = (
             ("family", answer.families) if answer.families else ("genus", answer.genera)
@@ -75,15 +76,15 @@ def in_words(answer: Answer) -> str:
         nearest = f"Nearest is the {rank} {best.name} with {best.probability:.1%}"
         if not safe.promised:
             return (
-                f"Safe answer: none at {safe.confidence:.0%}, which is not promised for such a "
-                f"question. {nearest}."
+                f"Safe answer: none at {asked}, which is not promised for such a question. "
+                f"{nearest}."
             )
-        return f"Safe answer: none at {safe.confidence:.0%}. {nearest}; another photo may help."
+        return f"Safe answer: none at {asked}. {nearest}; another photo may help."
     if not safe.promised:
         return f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%} sure."
     return (
         f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%}; of such answers "
-        f"{100 * safe.confidence:g}% are right."
+        f"{asked} are right."
     )
 
 
@@ -91,10 +92,12 @@ def plausible_in_words(answer: Answer) -> str | None:
     """The plausible set as a sentence, where there is more than one name in it."""
     if answer.plausible is None or len(answer.plausible.labels) == 1:
         return None
-    names = [label.name for label in answer.plausible.labels]
+    names = listed([label.name for label in answer.plausible.labels], MOST_PLAUSIBLE)
+    if not answer.plausible.promised:
+        return f"Plausible, without a promise for such a question: {names}."
     return (
-        f"Plausible, with the right name among them for {answer.plausible.coverage:.0%} of such "
-        f"photos: {listed(names, MOST_PLAUSIBLE)}."
+        f"Plausible, with the right name among them for {100 * answer.plausible.coverage:g}% of "
+        f"such photos: {names}."
     )
 
 

@@ -56,11 +56,14 @@ class PlausibleSet:
     """The labels that hold the right one with a stated coverage.
 
     Attributes:
-        coverage: Share of such sets that hold it, in (0, 1).
+        coverage: What was asked for, in (0, 1).
+        promised: Whether that share of such sets holds the right label. That is known of one photo
+            alone, without a species list and without a prior.
         labels: The most probable one first.
     """
 
     coverage: float
+    promised: bool
     labels: tuple[Label, ...]
 
 
@@ -136,6 +139,7 @@ class Answer:
             "plausible": self.plausible
             and {
                 "coverage": self.plausible.coverage,
+                "promised": self.plausible.promised,
                 "species": [label.name for label in self.plausible.labels],
             },
             "is_plant": self.is_plant and dataclasses.asdict(self.is_plant),
@@ -160,13 +164,16 @@ class Evidence:
         plant_share: The share of plants that look as little like one; None where unknown.
         largest: The largest calibrated logit.
         may_be_safe: Whether there may be a safe answer at all.
-        is_promised: Whether the promise of the safe answer is made for such a question.
+        is_promised: Whether what is promised of safe answers and plausible sets is promised for
+            such a question.
+        organ: That of the photo; None where it was not said, or several photos count.
     """
 
     plant_share: float | None
     largest: float
     may_be_safe: bool
     is_promised: bool
+    organ: str | None = None
 
 
 def answer_of(
@@ -228,8 +235,9 @@ def answer_of(
         plausible=_plausible(
             probabilities,
             labels,
-            model.trust.plausible_of(photos[0].organ if len(photos) == 1 else None),
+            model.trust.plausible_of(evidence.organ),
             question.coverage,
+            is_promised=evidence.is_promised,
         ),
         is_plant=is_plant,
         rejected=rejected,
@@ -244,13 +252,15 @@ def _plausible(
     labels: Sequence[Label],
     rule: PlausibleRule | None,
     coverage: float,
+    *,
+    is_promised: bool,
 ) -> PlausibleSet | None:
     threshold = rule.threshold(coverage) if rule else None
     if threshold is None:
         return None
     inside = plausible_sets(probabilities, threshold) & (probabilities > 0)
     ordered = _best(probabilities, int(inside.sum()))
-    return PlausibleSet(coverage, tuple(labels[index] for index in ordered))
+    return PlausibleSet(coverage, is_promised, tuple(labels[index] for index in ordered))
 
 
 def _best(probabilities: NDArray[np.float64], top_k: int) -> NDArray[np.int64]:

@@ -262,6 +262,7 @@ class Classifier:
                 largest=max(look.largest for look in once),
                 may_be_safe=share >= DOUBTFUL_LIST,
                 is_promised=len(once) == 1 and possible is None and factors is None,
+                organ=once[0].seen.organ if len(once) == 1 else None,
             ),
             warnings=warnings,
         )

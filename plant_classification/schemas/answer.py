@@ -125,6 +125,9 @@ class TaxonProbability(Schema):
     probability = _probability("Sum over all its labels, from 0 to 1.")
 
 
+ONE_PHOTO = "it is known of one photo, without a species list, and where prior.csv says nothing."
+
+
 class SafeAnswer(Schema):
     """The most specific taxon that can be given."""
 
@@ -136,17 +139,20 @@ class SafeAnswer(Schema):
     confidence = _probability("The confidence that was asked for, above 0 and at most 1.")
     promised = fields.Bool(
         required=True,
-        metadata={
-            "description": "Whether that share of such answers is right; it is known of one photo, "
-            "without a species list, and where prior.csv says nothing."
-        },
+        metadata={"description": "Whether that share of such answers is right; " + ONE_PHOTO},
     )
 
 
 class Plausible(Schema):
     """The smallest set of species that holds the right one with a stated coverage."""
 
-    coverage = _probability("Share of such sets that hold the right name, above 0 and below 1.")
+    coverage = _probability("The coverage that was asked for, above 0 and below 1.")
+    promised = fields.Bool(
+        required=True,
+        metadata={
+            "description": "Whether that share of such sets holds the right name; " + ONE_PHOTO
+        },
+    )
     species = _list(fields.Str(), "The names of the set, the most probable first; never empty.")
 
 

@@ -393,7 +393,7 @@ def test_plausible_names_similar_photos_and_warnings(
     names = [f"Rosa number{place}" for place in range(12)]
     rose = {"photo": "roses/1.jpg", "label": "Rosa canina", "similarity": 0.87}
     rest = {
-        "plausible": {"coverage": 0.95, "species": names},
+        "plausible": {"coverage": 0.95, "promised": True, "species": names},
         "similar": [rose],
         "warnings": ["It is <b>small</b>."],
     }
@@ -403,6 +403,9 @@ def test_plausible_names_similar_photos_and_warnings(
     expect(answer).to_contain_text("Rosa number9 and 2 more")
     expect(answer).to_contain_text("Rosa canina, 87\u00a0% alike roses/1.jpg")
     expect(answer).to_contain_text("It is <b>small</b>.")
+    rest["plausible"] = {"coverage": 0.95, "promised": False, "species": names}
+    show(page, flower, told | rest)
+    expect(answer).to_contain_text("For such a question it is not promised")
 
 
 def test_what_speaks_for_a_taxon_is_shown(page: Page, flower: Path, named: Answer) -> None:

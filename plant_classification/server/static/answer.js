@@ -155,7 +155,7 @@ function plausible({ plausible: found }) {
       "section",
       { "aria-labelledby": "plausible-title" },
       make("h3", { id: "plausible-title" }, say("plausible.title")),
-      make("p", {}, phrase("plausible.some", values)),
+      make("p", {}, phrase(found.promised ? "plausible.some" : "plausible.not", values)),
     ),
   ];
 }
