@@ -216,3 +216,8 @@ def refuse_constant(constant: str) -> None:
         ValueError: Always.
     """
     raise ValueError(f"{constant} is not a number")
+
+
+def printable(text: str) -> str:
+    """A text in which bytes that are no UTF-8, as names may have, are written in hexadecimal."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,14 @@ def test_a_person_gets_a_table_and_a_report(run: Run, table: Path, tmp_path: Pat
     result = run(table, "--model", "one", "--against", "two", "--report", tmp_path / "report")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("one: 16 photos, 2 labels\n")
-    for words in ("right at once", "95 % interval", "Source", "garden", "(McNemar)", "Report: "):
+    for words in (
+        "right at once",
+        "95 % interval",
+        "Source",
+        "garden",
+        "would differ as much",
+        "Report: ",
+    ):
         assert words in result.stdout
     written = json.loads((tmp_path / "report/evaluation.json").read_text("utf-8"))
     assert written["photos"] == 16
@@ -203,6 +211,39 @@ def test_predictions_need_no_model(run: Run, tmp_path: Path) -> None:
     assert found["intervals"]["top_5"] is None
     same = as_json(run(path, "--against", path, "--json"))["compared"]
     assert (same["difference"], same["p_value"]) == (0, 1)
+
+
+def test_of_few_photos_that_are_all_right_the_interval_is_wide(run: Run, tmp_path: Path) -> None:
+    """And a column that only names each photo makes no groups."""
+    path = tmp_path / "predictions.csv"
+    rows = [f"Rosa canina,Rosa canina,0.9,{n}.jpg,{'ab'[n % 2]}\n" for n in range(6)]
+    path.write_text("true_lab,pred_lab_1,pred_prob_1,photo,garden\n" + "".join(rows))
+    found = as_json(run(path, "--json"))
+    assert found["top_1"] == 1
+    assert found["intervals"]["top_1"] == pytest.approx([0.610, 1], abs=1e-3)
+    assert list(found["groups"]) == ["garden"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--model", "one"), ("--split", "val"), ("--crops", "5")]
+)
+def test_options_of_a_model_are_refused_for_predictions(
+    run: Run, tmp_path: Path, option: str, value: str
+) -> None:
+    path = tmp_path / "predictions.csv"
+    path.write_text("true_lab,pred_lab_1,pred_prob_1\nRosa canina,Zea mays,0.9\n")
+    result = run(path, option, value)
+    assert result.exit_code == 2
+    assert f"{option} is for photos, and DATA is a file of predictions" in result.output
+    result = run(path, "--against", "one")
+    assert "Predictions are compared with predictions, and one is no" in str(result.exception)
+
+
+def test_a_file_whose_name_is_no_utf8_is_judged(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"p\xe9.csv")
+    path.write_text("true_lab,pred_lab_1,pred_prob_1\nRosa canina,Zea mays,0.9\n")
+    result = run(path, "--json", "--report", tmp_path / "report")
+    assert as_json(result)["name"] == r"p\xe9.csv"
 
 
 def test_a_report_says_nothing_of_five_where_fewer_are_known(run: Run, tmp_path: Path) -> None:

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from plant_classification import photos
 from plant_classification.bulk.observations import Observation
 from plant_classification.bulk.remote import source_of
-from plant_classification.bulk.rows import printable
 from plant_classification.bulk.table_files import check_format
 from plant_classification.data.parquet import PARQUET
 from plant_classification.errors import ArgumentError, PlantClassificationError
-from plant_classification.files import remove_partials, replacing
+from plant_classification.files import printable, remove_partials, replacing
 from plant_classification.inference.engine import Engine
 from plant_classification.models import ModelFolder
 from plant_classification.photos.ahead import in_order
@@ -35,7 +34,7 @@ def write_embeddings(
     engine: Engine,
     settings: Settings,
     tell: Callable[[int], None] = lambda _done: None,
-) -> int:
+) -> tuple[int, int]:
     """Write a Parquet table with ``photo``, ``features`` and ``error``, whole or not at all.
 
     Args:
@@ -48,7 +47,7 @@ def write_embeddings(
         tell: Is told how many are done.
 
     Returns:
-        How many photos there are.
+        How many photos there are, and how many of them could not be read.
 
     Raises:
         ArgumentError: The table's name, it is there already, or pyarrow is missing.
@@ -85,7 +84,7 @@ def write_embeddings(
     threads = processors() + 1
     given = ((photo, one.fault) for one in observations for photo in one.photos)
     rows = in_order(seen, given, threads, WAITING * threads)
-    done = 0
+    done = errors = 0
     with replacing(out) as partial, parquet.ParquetWriter(partial, schema) as table:
         while block := list(itertools.islice(rows, AT_ONCE)):
             arrays = [
@@ -94,5 +93,6 @@ def write_embeddings(
             ]
             table.write_table(arrow.Table.from_arrays(arrays, schema=schema))
             done += len(block)
+            errors += sum(error is not None for _, _, error in block)
             tell(done)
-    return done
+    return done, errors

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from plant_classification.bulk.parts import Part
-from plant_classification.bulk.rows import Row, printable
+from plant_classification.bulk.rows import Row
 from plant_classification.errors import ArgumentError
-from plant_classification.files import PARTIAL, locked, remove_partials, write_file
+from plant_classification.files import PARTIAL, locked, printable, remove_partials, write_file
 
 SUFFIX = ".parts"
 RUN = "run.json"

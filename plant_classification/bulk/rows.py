@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
 
 from plant_classification.bulk.observations import Observation
+from plant_classification.files import printable
 from plant_classification.inference.answer import Answer
 from plant_classification.taxonomy import Label
 
@@ -88,11 +88,6 @@ def row_of_error(observation: Observation, words: str) -> Row:
     """The row of photos that could not be answered."""
     empty: Row = {column: [] if kind in LISTS else None for column, kind in COLUMNS.items()}
     return {**empty, **_of_photos(observation), "date": _today(), "error": printable(words)}
-
-
-def printable(text: str) -> str:
-    """A text in which bytes that are no UTF-8, as names may have, are written in hexadecimal."""
-    return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def _of_photos(observation: Observation) -> Row:

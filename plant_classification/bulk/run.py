@@ -24,11 +24,12 @@ from plant_classification.bulk.observations import (
     is_picture,
 )
 from plant_classification.bulk.parts import Part, by_content, by_time, in_parts
-from plant_classification.bulk.rows import COLUMNS, printable
+from plant_classification.bulk.rows import COLUMNS
 from plant_classification.bulk.table_files import check_format, write_table
 from plant_classification.bulk.work import answered
 from plant_classification.bulk.worker import Errand, digests_of
 from plant_classification.errors import ArgumentError
+from plant_classification.files import printable
 from plant_classification.inference.engine import precision_of
 from plant_classification.models import ModelFolder
 from plant_classification.question import Question

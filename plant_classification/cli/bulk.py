@@ -99,5 +99,6 @@ def write(job: Job, model: ModelFolder, settings: Settings) -> None:
                 field="out",
             ) from None
     kept = f", {done.kept:,} of them from before" if done.kept else ""
-    errors = f"; {done.errors:,} with an error, told in its column" if done.errors else ""
+    column = "identificationRemarks" if job.darwin_core else "its column"
+    errors = f"; {done.errors:,} with an error, told in {column}" if done.errors else ""
     click.echo(f"{job.out}: {done.rows:,} rows{kept}{errors}.", err=True)

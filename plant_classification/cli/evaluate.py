@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from plant_classification.cli import options
-from plant_classification.errors import DatasetError
+from plant_classification.errors import ArgumentError, DatasetError
 
 if TYPE_CHECKING:
     from plant_classification.evaluation.judged import Judged
@@ -79,6 +79,10 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one for each option
     from plant_classification.settings import load_settings
 
     settings = load_settings(models_dir=models_dir)
+    if is_predictions(data):
+        _check_of_predictions(
+            against, {"--model": model, "--split": split, "--crops": crops != "1"}
+        )
     accepted = _synonyms(synonyms)
     of_model = _judge(data, split, int(crops), families, accepted, settings)
 
@@ -102,6 +106,26 @@ def evaluate(  # noqa: PLR0913, PLR0917 - one for each option
             print_comparison(found, console)
     if report is not None:
         _write(report, first, found, settings, as_json=as_json)
+
+
+def _check_of_predictions(against: str | None, given: Mapping[str, object]) -> None:
+    """See that nothing is asked of a file of predictions that only a model can be asked.
+
+    Raises:
+        UsageError: An option would have no effect.
+        ArgumentError: They are to be compared with a model.
+    """
+    from plant_classification.evaluation.prediction_files import is_predictions
+
+    for option, value in given.items():
+        if value:
+            raise click.UsageError(f"{option} is for photos, and DATA is a file of predictions.")
+    if against is not None and not is_predictions(Path(against)):
+        raise ArgumentError(
+            f"Predictions are compared with predictions, and {against} is no such file; to compare "
+            "with a model, give photos as DATA.",
+            field="against",
+        )
 
 
 def _judge(

@@ -36,20 +36,20 @@ def print_evaluation(found: Mapping[str, Any], console: Console) -> None:
     for name, words in WORDS.items():
         table.add_row(words, written(name, found[name]), interval(name, found))
     console.print(table)
-    for promised, sets in (found["plausible"] or {}).items():
+    for coverage, sets in (found["plausible"] or {}).items():
         (low, high), (least, most) = (sets["intervals"][name] for name in ("coverage", "size"))
         console.print(
-            f"Plausible sets at {float(promised):.0%}: {sets['coverage']:.1%} hold the right name "
-            f"({100 * low:.1f} to {100 * high:.1f}), {sets['size']:.2f} names each on average "
+            f"Plausible sets at {100 * float(coverage):g}%: {sets['coverage']:.1%} hold the right "
+            f"name ({100 * low:.1f} to {100 * high:.1f}), {sets['size']:.2f} names each on average "
             f"({least:.2f} to {most:.2f}).",
             soft_wrap=True,
         )
-    for promised, safe in (found["safe"] or {}).items():
+    for confidence, safe in (found["safe"] or {}).items():
         if safe["right"] is not None:
             low, high = safe["intervals"]["right"]
             console.print(
-                f"Safe answers at {float(promised):.0%}: {safe['given']:.1%} of the photos get "
-                f"one, {safe['right']:.1%} of these are right "
+                f"Safe answers at {100 * float(confidence):g}%: {safe['given']:.1%} of the photos "
+                f"get one, {safe['right']:.1%} of these are right "
                 f"({100 * low:.1f} to {100 * high:.1f}).",
                 soft_wrap=True,
             )
@@ -81,7 +81,7 @@ def print_comparison(found: Mapping[str, Any], console: Console) -> None:
         f"alone {compared['only_first']:,}, {compared['name']} alone {compared['only_second']:,}. "
         f"{name} is right {100 * compared['difference']:+.1f} points more often ({100 * low:+.1f} "
         f"to {100 * high:+.1f}); two models that are equally good would differ as much with a "
-        f"probability of {compared['p_value']:.2g} (McNemar).",
+        f"probability of {compared['p_value']:.2g}.",
         soft_wrap=True,
     )
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from plant_classification.bulk.observations import Grouping, Observation, find
-from plant_classification.bulk.rows import printable
 from plant_classification.cli import options
 from plant_classification.cli.answer_view import show
 from plant_classification.cli.bulk import (
@@ -24,6 +23,7 @@ from plant_classification.cli.bulk import (
 from plant_classification.cli.saliency import GRAD_CAM, METHODS, check_saliency, explained
 from plant_classification.cli.terminal import shown
 from plant_classification.errors import PlantClassificationError
+from plant_classification.files import printable
 from plant_classification.question import ASKED, ORGANS, Question, check_photos
 
 if TYPE_CHECKING:

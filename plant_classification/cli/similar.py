@@ -151,12 +151,13 @@ def embed(photos: tuple[str, ...], model: str | None, models_dir: Path | None, o
     found = find(photos, Grouping(), standard_input())
     with photo_bar() as bar:
         try:
-            done = write_embeddings(
+            done, errors = write_embeddings(
                 out, found, chosen, engine, settings, lambda done: bar(done, None, "seen")
             )
         except OSError as error:
             raise ArgumentError(f"{out} cannot be written: {error.strerror}.") from None
-    click.echo(f"{out}: {done:,} photos.")
+    told = f"; {errors:,} with an error, told in its column" if errors else ""
+    click.echo(f"{out}: {done:,} photos{told}.")
 
 
 def _model(name: str | None, settings: Settings) -> ModelFolder:

@@ -121,7 +121,7 @@ def judge(
     check_labelled(logits, truth)
     labels: NDArray[np.int64] = np.asarray(truth, np.int64)
     place, predicted = np.empty_like(labels), np.empty_like(labels)
-    confidence, log_probability = np.empty(len(truth)), np.empty(len(truth))
+    confidence, own, log_probability = np.empty((3, len(truth)))
     largest = np.zeros(0)
     for start in range(0, len(truth), BLOCK):
         rows = slice(start, start + BLOCK)
@@ -132,12 +132,13 @@ def judge(
         predicted[rows] = block.argmax(axis=1)
         shares = probabilities(block, temperature)
         confidence[rows] = shares.max(axis=1)
+        own[rows] = np.take_along_axis(shares, right, axis=1)[:, 0]
         scaled = (block.astype(np.float64) - scores) / temperature
         log_probability[rows] = -np.logaddexp.reduce(scaled, axis=1)
         if len(largest) == AVERAGE * len(truth):
             shares = shares[shares > largest.min()]
         largest = _largest(np.append(largest, shares), AVERAGE * len(truth))
-    sure_enough = np.exp(log_probability) >= largest.min(initial=1.0)
+    sure_enough = own >= largest.min(initial=1.0)
     return Predictions(labels, predicted, place, confidence, log_probability, sure_enough)
 
 

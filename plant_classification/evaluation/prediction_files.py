@@ -28,6 +28,7 @@ from plant_classification.data.parquet import PARQUET, from_parquet
 from plant_classification.errors import DatasetError
 from plant_classification.evaluation.judged import Judged, numbered
 from plant_classification.evaluation.metrics import Predictions
+from plant_classification.files import printable
 from plant_classification.taxonomy import labels_from, load_families, parse_name
 from plant_classification.taxonomy.labels import listed as in_words
 from plant_classification.taxonomy.synonyms import accepted_names, first_places
@@ -116,7 +117,7 @@ def read_predictions(
     }
     units = numbered(listed.groups.get(OBSERVATION, ()), len(listed.truth))
     predictions = _ranked(indices(listed.truth), indices(listed.labels), listed.probabilities)
-    return Judged(path.name, labels, predictions, groups, units)
+    return Judged(printable(path.name), labels, predictions, groups, units)
 
 
 def _ranked(
@@ -201,9 +202,14 @@ def _read(path: Path) -> _Listed:
     groups = {
         column: ["" if text is None else str(text) for text in texts]
         for column, texts in table.items()
-        if column not in used
+        if column not in used and (column == OBSERVATION or _makes_groups(texts))
     }
     return _checked(path, table[TRUTH], labels, shares, groups=groups)
+
+
+def _makes_groups(texts: Sequence[Any]) -> bool:
+    """Whether a column does more than name each photo."""
+    return 2 * len(set(texts)) <= len(texts)
 
 
 def _columns(path: Path) -> dict[str, list[Any]]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plant_classification.errors import ArgumentError
 from plant_classification.evaluation import weighted
@@ -15,7 +16,11 @@ from plant_classification.evaluation.bootstrap import intervals
 from plant_classification.evaluation.comparison import Comparison, compare
 from plant_classification.evaluation.judged import Judged, Safe, Sets, taken
 from plant_classification.evaluation.metrics import figures_of, weighted_figures
+from plant_classification.evaluation.wilson import share_interval
 from plant_classification.taxonomy.synonyms import accepted_names
+
+SHARES = ("top_1", "top_5", "average_5", "genus_top_1", "family_top_1")
+"""Figures that are a share of the photos."""
 
 MOST_GROUPS = 50
 """Groups of a column that are told, those with most photos."""
@@ -59,36 +64,64 @@ def figures_and_intervals(judged: Judged) -> dict[str, Any]:
     """The fields of ``Figures``, and ``intervals``."""
     figures = dataclasses.asdict(figures_of(judged.predictions, judged.labels))
     found = intervals(weighted_figures(judged.predictions, judged.labels), judged.units)
+    draws = _draws(judged.units)
+    ends = {
+        name: _with_wilsons(pair, figures[name], draws) if name in SHARES else pair
+        for name, pair in found.items()
+    }
     return {
         **figures,
-        "intervals": {
-            name: list(ends) if (ends := found.get(name)) and math.isfinite(ends[0]) else None
-            for name in figures
-            if name != "photos"
-        },
+        "intervals": {name: _listed(ends.get(name)) for name in figures if name != "photos"},
     }
+
+
+def _with_wilsons(ends: tuple[float, float], share: float, draws: int) -> tuple[float, float]:
+    """The interval of a share, as wide as Wilson's of so many draws at least.
+
+    Drawing anew from what is all right, or nearly, would say that chance moves it by nothing.
+    """
+    low, high = share_interval(share * draws, draws)
+    return min(ends[0], float(low)), max(ends[1], float(high))
+
+
+def _listed(ends: tuple[float, float] | None) -> list[float] | None:
+    return list(ends) if ends and math.isfinite(ends[0]) else None
 
 
 def _of_sets(sets: Sets, judged: Judged) -> dict[str, Any]:
     figures = {"coverage": weighted.mean(sets.holds), "size": weighted.mean(sets.sizes)}
     found = intervals(figures, judged.units)
+    coverage = float(sets.holds.mean())
     return {
-        "coverage": float(sets.holds.mean()),
+        "coverage": coverage,
         "size": float(sets.sizes.mean()),
-        "intervals": {name: list(ends) for name, ends in found.items()},
+        "intervals": {
+            "coverage": _listed(_with_wilsons(found["coverage"], coverage, _draws(judged.units))),
+            "size": _listed(found["size"]),
+        },
     }
 
 
 def _of_safe(safe: Safe, judged: Judged) -> dict[str, Any]:
     found = {"given": weighted.mean(safe.given), "right": weighted.mean(safe.right, safe.given)}
     ends = intervals(found, judged.units)
+    given, right = float(safe.given.mean()), None
+    of_given = None
+    if safe.given.any():
+        right = float(safe.right[safe.given].mean())
+        of_given = _with_wilsons(ends["right"], right, _draws(judged.units[safe.given]))
     return {
-        "given": float(safe.given.mean()),
-        "right": float(safe.right[safe.given].mean()) if safe.given.any() else None,
+        "given": given,
+        "right": right,
         "intervals": {
-            name: list(pair) if math.isfinite(pair[0]) else None for name, pair in ends.items()
+            "given": _listed(_with_wilsons(ends["given"], given, _draws(judged.units))),
+            "right": _listed(of_given),
         },
     }
+
+
+def _draws(units: NDArray[np.integer]) -> int:
+    return len(np.unique(units))
 
 
 def compared(judged: Judged, other: Judged, synonyms: Mapping[str, str]) -> Comparison:
@@ -102,8 +135,9 @@ def compared(judged: Judged, other: Judged, synonyms: Mapping[str, str]) -> Comp
     Raises:
         ArgumentError: They are not the same photos.
     """
+    are_known = judged.paths and other.paths
     same = len(judged.predictions) == len(other.predictions) and (
-        list(judged.paths) == list(other.paths)
+        not are_known or list(judged.paths) == list(other.paths)
     )
     if not same or _true_names(judged, synonyms) != _true_names(other, synonyms):
         raise ArgumentError(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CALIBRATION_BINS = 15
+SEED_OF_LOTS = 0
 
 Weights = NDArray[np.floating]
 Weighted = Callable[[Weights], NDArray[np.float64]]
@@ -69,7 +70,7 @@ def calibration_error(confidence: NDArray[np.floating], right: NDArray[np.bool_]
         confidence: ``(N,)``, the probability of the predicted label, in [0, 1].
         right: ``(N,)``, whether it was the right one.
     """
-    order = np.argsort(confidence, kind="stable")
+    order = surest_last(confidence)
     excess = confidence[order] - right[order]
     edges = np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS
 
@@ -101,7 +102,7 @@ def risk_coverage_area(confidence: NDArray[np.floating], right: NDArray[np.bool_
         confidence: ``(N,)``, what says how sure an answer is.
         right: ``(N,)``, whether it is right.
     """
-    order = np.argsort(-confidence, kind="stable")
+    order = surest_last(confidence)[::-1]
     wrong = ~right[order]
 
     def of(weights: Weights) -> NDArray[np.float64]:
@@ -112,6 +113,16 @@ def risk_coverage_area(confidence: NDArray[np.floating], right: NDArray[np.bool_
         return _share((counts * mistakes).sum(axis=1, dtype=np.float64), answered[:, -1])
 
     return of
+
+
+def surest_last(confidence: NDArray[np.floating]) -> NDArray[np.int64]:
+    """The photos in the order of their confidence; equal ones by lot, lest the file's order count.
+
+    Args:
+        confidence: ``(N,)``.
+    """
+    lots = np.random.default_rng(SEED_OF_LOTS).permutation(len(confidence))
+    return np.lexsort((lots, confidence))
 
 
 def _share(part: NDArray[np.floating], whole: NDArray[np.number]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ _Z = 1.959964
 
 
 def share_interval(
-    right: NDArray[np.integer] | int, photos: NDArray[np.integer] | int
+    right: NDArray[np.number] | float, photos: NDArray[np.number] | float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where a share lies with a confidence of 95 %, as far as chance goes (Wilson 1927).
 

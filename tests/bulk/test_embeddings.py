@@ -32,7 +32,7 @@ def test_each_photo_has_the_features_that_the_classifier_gives_or_an_error(
     result = CliRunner().invoke(cli, list(map(str, words)))
     assert result.exit_code == 0, result.output
     paths = [broken, *sorted((tmp_path / "photos").glob("*/*.jpg"))]
-    assert f"t.parquet: {len(paths)} photos." in result.output
+    assert f"t.parquet: {len(paths)} photos; 1 with an error" in result.output
     rows = pq.read_table(out).to_pylist()
     assert [row["photo"] for row in rows] == list(map(str, paths))
     assert rows[0]["features"] is None

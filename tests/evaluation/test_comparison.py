@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from plant_classification.evaluation.comparison import compare, mcnemar
+from plant_classification.evaluation.comparison import compare, mcnemar, sign_flips
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,22 @@ def test_two_models_of_the_same_answers_do_not_differ() -> None:
     right = np.random.default_rng(0).random(200) < 0.7
     found = compare(right, right, np.arange(200))
     assert (found.difference, found.interval, found.p_value) == (0, (0, 0), 1)
+
+
+def test_photos_of_one_plant_are_no_proof_of_their_number() -> None:
+    """Of two equally good models few differ as much, though each plant's photos go together."""
+    random = np.random.default_rng(0)
+    units = np.repeat(np.arange(60), 5)
+    found = []
+    for _ in range(40):
+        first, second = (
+            np.repeat(random.random(60) < 0.7, 5) ^ (random.random(300) < 0.05) for _ in "12"
+        )
+        found.append(compare(first, second, units).p_value)
+    assert np.mean(np.array(found) < 0.05) < 0.2
+    assert np.mean(found) == pytest.approx(0.5, abs=0.15)
+
+
+def test_flipped_signs_say_what_a_fair_coin_says() -> None:
+    gains = np.array([1.0] * 12 + [-1.0] * 4 + [0.0] * 30)
+    assert sign_flips(gains) == pytest.approx(mcnemar(12, 4), abs=0.01)

@@ -78,3 +78,14 @@ def test_photos_of_one_plant_say_less_than_photos_of_as_many_plants() -> None:
     alone = intervals(figure, np.arange(400))["right"]
     together = intervals(figure, np.repeat(np.arange(100), 4))["right"]
     assert together[1] - together[0] > 1.7 * (alone[1] - alone[0])
+
+
+@pytest.mark.parametrize("figure", [weighted.calibration_error, weighted.risk_coverage_area])
+def test_where_confidences_are_equal_the_order_of_the_file_does_not_count(
+    figure: Callable[..., Weighted],
+) -> None:
+    confidence, right = np.full(2000, 0.9), np.arange(2000) < 1800
+    shuffled = np.random.default_rng(1).permutation(right)
+    found = [plain(figure(confidence, row), 2000) for row in (right, shuffled, right[::-1])]
+    assert max(found) - min(found) < 0.03
+    assert min(found) == pytest.approx(found[1], abs=0.03)
