@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import logging
 import re
 import reprlib
 import uuid
@@ -19,8 +20,10 @@ from webargs import aiohttpparser
 from webargs.core import get_value, missing
 
 from plant_classification import schemas
-from plant_classification.errors import SlowRequestError
+from plant_classification.errors import SlowRequestError, UnavailableError
 from plant_classification.settings import Settings, load_settings
+
+LOG = logging.getLogger(__name__)
 
 MOST_LISTED = 100
 INTERNAL = "The server made an error; whoever runs it finds more in its log."
@@ -83,6 +86,19 @@ class RequestError(web.HTTPException):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._arguments
+
+
+def not_stored(error: OSError) -> RequestError:
+    """What is answered where the server cannot write what was sent; the log is told why."""
+    refusal = RequestError(
+        UnavailableError.status,
+        "The server cannot store what was sent; send it again later. Whoever runs it finds more in "
+        "its log.",
+        {},
+        UnavailableError.retry_after,
+    )
+    LOG.error("request %s: what was sent cannot be stored: %s", refusal.request_id, error)
+    return refusal
 
 
 def plain(value: Any, field: fields.Field) -> Any:
@@ -170,7 +186,9 @@ async def _read_body(request: web.Request) -> Any:
             "The body has more bytes than the server takes; send fewer photos, or smaller ones.",
             {},
         ) from None
-    except Exception:  # noqa: BLE001 - aiohttp raises anything at all for a malformed body
+    except Exception as error:  # noqa: BLE001 - aiohttp raises anything for a malformed body
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+            raise not_stored(error) from None  # aiohttp keeps large photos in files
         raise RequestError(
             web.HTTPBadRequest.status_code,
             "The body cannot be read: send a form (multipart/form-data or urlencoded) or JSON.",
