@@ -16,7 +16,7 @@ import json
 import logging
 import multiprocessing
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextvars import ContextVar
 from importlib import metadata
 from pathlib import Path, PurePath
@@ -28,6 +28,7 @@ from marshmallow import fields
 
 from plant_classification import schemas
 from plant_classification.api import training
+from plant_classification.api.copies import forget
 from plant_classification.api.requests import INTERNAL, RequestError, settings
 from plant_classification.errors import ArgumentError, PlantClassificationError
 from plant_classification.inference import ExplanationRequest, Request, Supervisor
@@ -107,13 +108,6 @@ def predict(**arguments: Any) -> dict[str, Any] | io.BytesIO:
         raise as_http(PlantClassificationError(repr(error)), arguments) from None
     finally:
         forget(arguments)
-
-
-def forget(arguments: Mapping[str, Any]) -> None:
-    """Delete the files of uploads, which DEEPaaS keeps."""
-    for value in arguments.values():
-        if isinstance(value, UploadedFile):
-            Path(value.filename).unlink(missing_ok=True)
 
 
 def get_train_args() -> dict[str, fields.Field]:

@@ -11,6 +11,7 @@ from typing import Any
 from deepaas.model.v2.wrapper import ModelWrapper
 
 from plant_classification import api, schemas
+from plant_classification.api.copies import forget
 from plant_classification.api.requests import RequestError
 from plant_classification.errors import PlantClassificationError, TooManyTrainingsError
 from plant_classification.inference import Supervisor
@@ -62,7 +63,7 @@ class Lanes:
             raise api.as_http(error, work.keywords) from None
         finally:
             if not begun:  # else they are deleted there
-                api.forget(work.keywords)
+                forget(work.keywords)
 
     def shutdown(self) -> None:
         """Nothing: trainings end when the loop cancels those who wait for them."""

@@ -13,7 +13,7 @@ from api.service import Service, running, serving_all
 from api.test_bad_requests import refused
 
 MOST_WRITTEN = 500_000
-SMALL = bytes(100_000)
+SMALL, LARGE = bytes(100_000), bytes(MOST_WRITTEN + 1)
 SPOOLED = bytes(2_000_000)
 """More than aiohttp keeps in memory of a photo while a request is read."""
 
@@ -46,7 +46,8 @@ def test_photos_that_cannot_be_written_are_told_and_none_is_left(
 ) -> None:
     with start(tmp_path) as service:
         with full_disk(service):
-            told(service, service.post(SMALL, SPOOLED))
-            assert service.temporary_files() == []
+            for photo in (LARGE, SPOOLED):
+                told(service, service.post(SMALL, photo))
+                assert service.temporary_files() == []
         assert service.post(flower).status_code == 200
         assert service.temporary_files() == []
