@@ -56,7 +56,10 @@ class Remembered(dict[str, dict[str, Any]]):
         if name not in self:
             return super().pop(name, *default)
         training = super().pop(name)
-        self._file(name).unlink(missing_ok=True)
+        try:
+            self._file(name).unlink(missing_ok=True)
+        except OSError as error:
+            LOG.warning("the training %s will be listed again after a restart: %s", name, error)
         return {**training, "task": _Left(training["task"])}
 
     def _write_end(

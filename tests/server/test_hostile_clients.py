@@ -259,6 +259,20 @@ def test_so_many_trainings_wait_and_each_can_be_cancelled(service: Service) -> N
     assert not list((service.folder / "models").glob("waits*"))
 
 
+def test_a_training_whose_file_cannot_be_removed_is_cancelled_all_the_same(
+    service: Service,
+) -> None:
+    name = trained(service, "kept").json()["uuid"]
+    wait_until(lambda: trainers(service), "it trains")
+    file = service.folder / "trainings" / ".asked" / f"{name}.json"
+    file.unlink()
+    file.mkdir()
+    response = requests.delete(f"{service.root}{TRAIN}{name}", timeout=60)
+    assert response.json()["status"] == "cancelled"
+    wait_until(lambda: trainers(service) == [], "no training runs")
+    assert f"the training {name} will be listed again" in service.log()
+
+
 def test_a_signal_to_all_processes_ends_the_server(tmp_path: Path, flower: Path) -> None:
     with serving_all(tmp_path, "--processes", "1") as service:
         assert service.post(flower).ok
