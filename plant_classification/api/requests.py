@@ -132,8 +132,24 @@ def _as_json(value: Any) -> str:
 
 
 @aiohttpparser.parser.location_handler("querystring")  # type: ignore[untyped-decorator]
-def _from_query(request: web.Request, name: str, field: fields.Field) -> Any:
-    return plain(_short(get_value(request.query, name, field), name), field)
+async def _from_query(request: web.Request, name: str, field: fields.Field) -> Any:
+    """An argument from the address.
+
+    Raises:
+        RequestError: It came in the body too, where webargs would not look any more.
+    """
+    value = plain(_short(get_value(request.query, name, field), name), field)
+    if value is not missing and _is_given(await _from_body(request, name, field)):
+        rule = "Came in the address and in the body: send it in one of them."
+        status = web.HTTPUnprocessableEntity.status_code
+        raise RequestError(status, f"{name}: {rule}", {name: [rule]})
+    return value
+
+
+def _is_given(value: Any) -> bool:
+    """Whether a value says anything: what a form sends for an empty field does not."""
+    values = value if isinstance(value, list) else [value]
+    return any(one not in (missing, None, "") for one in values)
 
 
 @aiohttpparser.parser.location_handler("form")  # type: ignore[untyped-decorator]

@@ -177,6 +177,29 @@ def test_where_and_which_that_cannot_be_used(
         listed.unlink()
 
 
+@pytest.mark.parametrize(
+    ("argument", "in_address", "in_body"),
+    [
+        ("urls", "http://127.0.0.1:1/photo", "http://127.0.0.1:2/photo"),
+        ("organs", "leaf", ["", "flower"]),
+        ("organs", "", "flower"),
+        ("top_k", "2", "2"),
+        ("region", "hills", "moors"),
+    ],
+)
+def test_an_argument_in_the_address_and_in_the_body(
+    service: Service, argument: str, in_address: str, in_body: str | list[str]
+) -> None:
+    query = {argument: in_address}
+    photo = {"data": PHOTO}
+    as_form = requests.post(
+        service.address, params=query, data={argument: in_body}, files=photo, timeout=60
+    )
+    as_json = requests.post(service.address, params=query, json={argument: in_body}, timeout=60)
+    for response in (as_form, as_json):
+        assert "in the address and in the body" in refused(response, 422, argument)
+
+
 def test_several_values_out_of_range_are_all_named(service: Service) -> None:
     refused(service.post(PHOTO, top_k=0, crops=2), 422, "top_k", "crops")
 

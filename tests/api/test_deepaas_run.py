@@ -204,6 +204,20 @@ def test_empty_arguments_of_a_form_count_as_not_given(service: Service, flower: 
     assert len(answer["photos"]) == 1
 
 
+def test_an_argument_that_is_empty_in_the_address_or_in_the_body_is_taken_from_the_other(
+    service: Service, flower: Path
+) -> None:
+    address = f"{service.address}?top_k=2&organs=flower&model=starter&month="
+    texts = {"top_k": "", "organs": "", "model": "", "month": ""}
+    files = {"data": flower.read_bytes()}
+    answer = answer_of(requests.post(address, files=files, data=texts, timeout=60))
+    assert len(answer["labels"]) == 2
+    assert answer["photos"][0]["organ"] == "flower"
+    nulls: dict[str, Any] = {"urls": data_uri(flower.read_bytes()), "top_k": None, "organs": []}
+    answer = answer_of(requests.post(address, json=nulls, timeout=60))
+    assert len(answer["labels"]) == 2
+
+
 def test_top_k_crops_and_confidence_are_kept(service: Service, flower: Path) -> None:
     answer = answer_of(service.post(flower, top_k=3, crops=5, confidence=0.001, no_reject=True))
     assert len(answer["results"]) == 3
