@@ -10,6 +10,7 @@ import threading
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
 from requests.adapters import HTTPAdapter
 
 REDIRECTS = {301, 302, 303, 307, 308}
@@ -27,6 +28,20 @@ def shown(address: str) -> str:
         return "This address"
     bare = re.split(r"[?#]", address, maxsplit=1)[0]
     return re.sub(r"^([^/]*//)[^/]*@", r"\1", bare)
+
+
+def redirect_of(response: requests.Response) -> str | None:
+    """Where an answer redirects to, in its own words; None where it does not.
+
+    HTTP has headers read as Latin-1, but servers write addresses in UTF-8.
+    """
+    text = response.headers.get("location")
+    if text is None or response.status_code not in REDIRECTS:
+        return None
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
 
 
 class Lifeline:

@@ -20,9 +20,9 @@ from requests.utils import get_auth_from_url, urldefragauth
 from plant_classification.errors import ArgumentError, DownloadError
 from plant_classification.fetching.connections import (
     HEADERS,
-    REDIRECTS,
     HeldAdapter,
     Lifeline,
+    redirect_of,
     shown,
 )
 from plant_classification.fetching.partial import Origin, PartialFile, held_partial
@@ -243,10 +243,11 @@ def _follow(request: _Request, asked_for: dict[str, str], lifeline: Lifeline) ->
         )
         # Not Session.send, which reads the whole body of a redirect.
         response = HeldAdapter(lifeline).send(prepared, timeout=(seconds, seconds), **options)
-        if response.status_code not in REDIRECTS or "location" not in response.headers:
+        location = redirect_of(response)
+        if location is None:
             return response
         response.close()
-        further = _location(response, url, request)
+        further = _further(location, url, request)
         if session.should_strip_auth(url, further):  # type: ignore[no-untyped-call]
             password = None
         url = further
@@ -255,9 +256,9 @@ def _follow(request: _Request, asked_for: dict[str, str], lifeline: Lifeline) ->
     )
 
 
-def _location(response: requests.Response, url: str, request: _Request) -> str:
+def _further(location: str, url: str, request: _Request) -> str:
     try:
-        further = urljoin(url, response.headers["location"])
+        further = urljoin(url, location)
         fault = _fault(further, is_checked=request.is_checked)
     except ValueError:
         fault = MALFORMED

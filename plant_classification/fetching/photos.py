@@ -28,9 +28,9 @@ from plant_classification.errors import (
 )
 from plant_classification.fetching.connections import (
     HEADERS,
-    REDIRECTS,
     HeldAdapter,
     Lifeline,
+    redirect_of,
     shown,
 )
 from plant_classification.settings import Settings
@@ -168,11 +168,12 @@ def _follow(address: str, settings: Settings, deadline: float, lifeline: Lifelin
         try:
             # Not Session.send, which reads the whole body of a redirect.
             with adapter.send(request, stream=True, timeout=(seconds, seconds)) as response:
-                if response.status_code not in REDIRECTS or "location" not in response.headers:
+                further = redirect_of(response)
+                if further is None:
                     if response.status_code != 200:
                         return Reply(response.status_code, wait_seconds=_wait_seconds(response))
                     return Reply(200, _body(response, address, settings))
-                url = urljoin(url, response.headers["location"])
+                url = urljoin(url, further)
         except InvalidIPAddress:
             raise UrlError(REFUSED) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError):

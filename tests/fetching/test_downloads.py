@@ -517,6 +517,16 @@ def test_redirects_are_followed(site: Site, target: Path) -> None:
     assert site.paths == ["/plants.tar.xz", "/second", "/third?key=1", "/fourth"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_redirect_with_umlauts_as_they_are_is_followed(
+    encoding: str, site: Site, target: Path
+) -> None:
+    raw = "/Blüte".encode(encoding).decode("latin-1")  # as http.server writes headers
+    site.acts = [answer(302, Location=raw)]
+    assert get(site, target) == DIGEST
+    assert site.paths[-1] == "/Bl%C3%BCte"
+
+
 def test_a_redirected_file_goes_on(site: Site, target: Path) -> None:
     to_file = answer(302, Location="/file")
     site.acts = [to_file, break_off(100_000), to_file]

@@ -67,6 +67,13 @@ class Handler(BaseHTTPRequestHandler):
     def answer_to(self, target: str) -> None:
         self.answer(302, b"", {"Location": target, "Set-Cookie": "a=b; Path=/"})
 
+    def answer_raw_to(self, target: str) -> None:
+        """Redirect in the very bytes that the path stands for."""
+        self.answer(302, b"", {"Location": unquote(target, "latin-1")})
+
+    def answer_path(self, path: str) -> None:
+        self.answer(200, path.encode())
+
     def answer_redirect(self, status: str) -> None:
         self.answer(int(status), b"", {"Location": "/photo/"})
 
@@ -270,6 +277,14 @@ def test_a_redirect_is_followed(pair: str, named: Settings) -> None:
     for status in (301, 302, 303, 307, 308):
         assert fetch(f"http://{pair}/redirect/{status}", named) == BODY
     assert fetch(f"http://{pair}/hops/2", named) == BODY
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_redirect_with_umlauts_as_they_are_is_followed(
+    encoding: str, pair: str, named: Settings
+) -> None:
+    raw = quote("/path/Blüte.jpg", encoding=encoding)
+    assert fetch(f"http://{pair}/raw_to/{raw}", named) == b"Bl%C3%BCte.jpg"
 
 
 def test_too_many_redirects_are_a_502(pair: str, named: Settings) -> None:
