@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from marshmallow import fields, validate
@@ -25,13 +26,39 @@ AS_JSON = "x-json"
 """What marks an argument that may come as JSON in a string too; one that is empty is not given."""
 
 
+def preferred(accept: str, served: Sequence[str]) -> str | None:
+    """The media type that an ``Accept`` header prefers, or None where it takes none of the served.
+
+    The highest q wins, then what comes first. A wildcard stands for the first of those served that
+    is not refused by a q of 0.
+    """
+    shares: dict[str, float] = {}
+    for media_range in accept.split(","):
+        name, *parameters = (part.strip().lower() for part in media_range.split(";"))
+        shares[name] = _share(parameters)
+    accepted = sorted(filter(shares.get, shares), key=lambda name: -shares[name])
+    offered = [media for media in served if shares.get(media, 1) > 0]
+    for name in accepted:
+        for media in offered:
+            if name in (media, media.partition("/")[0] + "/*", "*/*"):
+                return media
+    return None
+
+
+def _share(parameters: Iterable[str]) -> float:
+    text = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+    try:
+        return max(0.0, float(text))  # in this order, that "nan" is 0
+    except ValueError:
+        return 0.0
+
+
 class MediaType(fields.Str):
-    """What an ``Accept`` header asks for: the first of its media ranges that is served."""
+    """What an ``Accept`` header prefers of what is served."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> str:
         accepted: str = super()._deserialize(value, attr, data, **options)
-        ranges = [media.partition(";")[0].strip().lower() for media in accepted.split(",")]
-        return next((media for media in ranges if media in (JSON, CSV, PNG, "*/*")), accepted)
+        return preferred(accepted, (JSON, PNG, CSV)) or accepted
 
 
 class WholeNumber(fields.Int):

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from plant_classification.models import (
     why_not,
 )
 from plant_classification.photos.decoding import FORMATS_READ
-from plant_classification.schemas import PHOTO_FIELDS
+from plant_classification.schemas import JSON, PHOTO_FIELDS
+from plant_classification.schemas.arguments import preferred
 from plant_classification.server.state import SETTINGS
 from plant_classification.settings import Settings
 from plant_classification.taxonomy import Label
@@ -69,25 +70,8 @@ def static_files() -> dict[str, StaticFile]:
 
 
 def prefers_html(accept: str) -> bool:
-    """Whether an Accept header names HTML, and nothing of JSON's kind before it.
-
-    ``*/*`` names nothing: programs that do not care send it.
-    """
-    shares = {HTML: 0.0, "application/json": 0.0}
-    for media in accept.split(","):
-        name, *parameters = (part.strip().lower() for part in media.split(";"))
-        if name in shares:
-            shares[name] = max(shares[name], _share(parameters))
-    html, json = shares.values()
-    return html > json or (html == json > 0 and accept.lower().index(HTML) == 0)
-
-
-def _share(parameters: Iterable[str]) -> float:
-    text = next((one[2:] for one in parameters if one.startswith("q=")), "1")
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+    """Whether an Accept header prefers HTML; programs that take anything get JSON."""
+    return preferred(accept, (JSON, HTML)) == HTML
 
 
 @web.middleware

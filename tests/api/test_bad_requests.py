@@ -132,6 +132,7 @@ def test_model_and_timestamp_that_differ(service: Service) -> None:
         ("confidence", "nan", "nan"),
         ("confidence", "inf", "nan or infinity"),
         ("accept", "text/html", "application/json, image/png, text/csv"),
+        ("accept", "text/csv;q=0, text/*", "application/json, image/png, text/csv"),
     ],
 )
 def test_a_value_out_of_range(service: Service, argument: str, value: str, rule: str) -> None:

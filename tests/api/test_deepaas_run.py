@@ -266,6 +266,28 @@ def test_json_is_the_answer_to_any_type(service: Service, flower: Path, accept: 
     assert answer_of(response) == answer_of(service.post(flower))
 
 
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/csv;q=0, application/json", "application/json"),
+        ("image/png;q=0.1, application/json", "application/json"),
+        ("application/json;q=0.5, Text/CSV; q=0.8, image/png;q=nan", "text/csv"),
+        ("text/csv;charset=utf-8, application/json", "text/csv"),
+        ("application/*", "application/json"),
+        ("text/html, */*;q=0.8", "application/json"),
+        ("*/*, application/json;q=0.9", "application/json"),
+        ("image/*", "image/png"),
+        ("application/json;q=0, */*", "image/png"),
+    ],
+)
+def test_the_answer_comes_as_the_client_likes_it_best(
+    service: Service, flower: Path, accept: str, kind: str
+) -> None:
+    response = service.post(flower, accept=accept)
+    assert response.status_code == 200, response.text
+    assert response.headers["Content-Type"].partition(";")[0] == kind
+
+
 def test_csv_holds_the_ranked_labels(service: Service, flower: Path) -> None:
     results = answer_of(service.post(flower))["results"]
     response = service.post(flower, accept="text/csv")
