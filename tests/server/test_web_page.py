@@ -15,7 +15,7 @@ from api.service import MODULE, Service, serving_all
 from api.web import Web
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from click.testing import CliRunner
-from playwright.sync_api import Browser, FilePayload, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, Request, Route, expect, sync_playwright
 from server.conftest import LISTED, SPECIES_LIST
 
 from plant_classification import Answer
@@ -602,27 +602,72 @@ def test_axe_finds_nothing(open_page: Open, flower: Path, scheme: str) -> None:
     assert faults(page) == "", "an error, and species"
 
 
-def test_a_server_with_keys_asks_for_one(tmp_path: Path, open_page: Open, flower: Path) -> None:
-    file = tmp_path / "keys"
+# A server with keys
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, str]]:
+    """A server that wants a key, and the key."""
+    folder = tmp_path_factory.mktemp("keyed")
+    file = folder / "keys"
     made = CliRunner().invoke(cli, ["keys", "add", "park", "--api-keys", str(file)])
-    with serving_all(tmp_path, "--processes", "1", "--api-keys", str(file)) as service:
-        page = open_page(service.root)
-        alerted(page, "wants an API key")
-        expect(page.locator("#key")).to_be_focused()
-        assert faults(page) == ""
-        page.keyboard.type("wrong")
-        page.keyboard.press("Enter")
-        alerted(page, "does not know that key")
-        page.fill("#key", made.stdout.strip())
-        page.keyboard.press("Enter")
-        expect(page.locator("#model option")).to_have_count(1)
-        expect(page.locator("#key-form")).to_be_hidden()
-        identify(page, flower)
-        answered(page)
-        page.evaluate("sessionStorage.clear()")
-        page.click("#submit")
-        alerted(page, "wants an API key")
-        page.fill("#key", made.stdout.strip())
-        page.keyboard.press("Enter")
-        answered(page)
-        assert made.stdout.strip() not in service.log()
+    with serving_all(folder, "--processes", "1", "--api-keys", str(file)) as service:
+        yield service, made.stdout.strip()
+
+
+def give(page: Page, key: str) -> None:
+    page.fill("#key", key)
+    page.keyboard.press("Enter")
+
+
+def with_key_forgotten(route: Route) -> None:
+    """Let the server get the request without its key."""
+    headers = route.request.headers
+    del headers["authorization"]
+    route.continue_(headers=headers)
+
+
+def test_a_server_with_keys_asks_for_one(
+    keyed: tuple[Service, str], open_page: Open, flower: Path
+) -> None:
+    service, key = keyed
+    page = open_page(service.root)
+    alerted(page, "wants an API key")
+    expect(page.locator("#key")).to_be_focused()
+    assert faults(page) == ""
+    give(page, "wrong")
+    alerted(page, "does not know that key")
+    give(page, key)
+    expect(page.locator("#model option")).to_have_count(1)
+    expect(page.locator("#key-form")).to_be_hidden()
+    identify(page, flower)
+    answered(page)
+    page.route(PREDICT, with_key_forgotten, times=1)
+    page.click("#submit")
+    alerted(page, "does not know that key")
+    give(page, key)
+    answered(page)
+    page.reload()
+    expect(page.locator("#model option")).to_have_count(1)
+    assert key not in service.log()
+
+
+NO_SITE_DATA = """Object.defineProperty(window, "sessionStorage", {
+    get() { throw new DOMException("Access is denied for this document.", "SecurityError") },
+})"""
+
+
+def test_a_browser_that_blocks_site_data_can_use_the_page(
+    keyed: tuple[Service, str], open_page: Open, server: str, flower: Path
+) -> None:
+    page = open_page("about:blank")
+    page.add_init_script(NO_SITE_DATA)
+    page.goto(server)
+    identify(page, flower)
+    answered(page)
+    service, key = keyed
+    page.goto(service.root)
+    alerted(page, "wants an API key")
+    give(page, key)
+    identify(page, flower)
+    answered(page)

@@ -5,6 +5,8 @@ import { megabytes, say } from "./words.js";
 const PREDICT = "v2/models/plant_classification/predict/";
 const KEY = "plant_classification.key";
 
+let key = kept();
+
 export class Refusal extends Error {
   constructor(status, body = {}, seconds = null) {
     super(body.message ?? "");
@@ -16,7 +18,7 @@ export class Refusal extends Error {
 }
 
 export function hasKey() {
-  return sessionStorage.getItem(KEY) !== null;
+  return key !== null;
 }
 
 // Whether a text can be a key: nothing else fits in a header.
@@ -24,14 +26,27 @@ export function isKey(text) {
   return /^[\x21-\x7e]+$/.test(text);
 }
 
-export function keepKey(key) {
-  sessionStorage.setItem(KEY, key);
+export function keepKey(given) {
+  key = given;
+  try {
+    sessionStorage.setItem(KEY, key);
+  } catch {
+    // A browser that blocks site data forgets it with the page.
+  }
+}
+
+function kept() {
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
 }
 
 // The response, or a Refusal; an AbortError where it was cancelled.
 export async function ask(path, options = {}) {
   const headers = new Headers(options.headers);
-  if (hasKey()) headers.set("Authorization", `Bearer ${sessionStorage.getItem(KEY)}`);
+  if (hasKey()) headers.set("Authorization", `Bearer ${key}`);
   let response;
   try {
     response = await fetch(path, { ...options, headers });
