@@ -671,3 +671,20 @@ def test_a_browser_that_blocks_site_data_can_use_the_page(
     give(page, key)
     identify(page, flower)
     answered(page)
+
+
+def test_what_speaks_for_a_taxon_is_shown_when_the_key_is_given(
+    keyed: tuple[Service, str], open_page: Open, flower: Path
+) -> None:
+    service, key = keyed
+    page = open_page(service.root)
+    give(page, key)
+    expect(page.locator("#model option")).to_have_count(1)
+    identify(page, flower)
+    answered(page)
+    page.route(PREDICT, with_key_forgotten, times=1)
+    page.click(".why button")
+    alerted(page, "does not know that key")
+    give(page, key)
+    expect(page.locator(".heat .lit")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.locator(".why button")).to_be_focused()

@@ -5,30 +5,37 @@ import { pictureOf } from "./photos.js";
 import { phrase, say } from "./words.js";
 
 // A part of the answer.
-// explain: from a taxon's name to a blob, or null where it could not be had.
-export function heatPart(answer, photos, explain) {
+// explain: from a taxon's name to a blob; failed: told an error, and what to do again.
+export function heatPart(answer, photos, explain, failed) {
   const choice = make("select", { id: "taxon" }, ...groups(answer));
   const status = make("p", { class: "note", role: "status" });
   const shown = make("div", { class: photos.length > 1 ? "heat many" : "heat" });
   const show = make("button", { type: "submit", class: "button quiet" }, say("heat.show"));
   let address = null;
 
-  async function submitted(event) {
-    event.preventDefault();
-    if (show.getAttribute("aria-disabled")) return;
-    const name = choice.value;
+  async function showFor(name) {
     show.setAttribute("aria-disabled", "true");
     status.replaceChildren(phrase("heat.asking", { name: latin(name) }));
-    const picture = await explain(name);
-    show.removeAttribute("aria-disabled");
-    if (!picture) {
+    try {
+      const picture = await explain(name);
+      if (address) URL.revokeObjectURL(address);
+      address = URL.createObjectURL(picture);
+      shown.replaceChildren(...photos.map((photo, place) => pair(photo, place, photos.length, address, name)));
+      status.replaceChildren(phrase("heat.done", { name: latin(name) }));
+    } catch (error) {
       status.textContent = "";
-      return;
+      failed(error, () => {
+        show.focus();
+        return showFor(name);
+      });
+    } finally {
+      show.removeAttribute("aria-disabled");
     }
-    if (address) URL.revokeObjectURL(address);
-    address = URL.createObjectURL(picture);
-    shown.replaceChildren(...photos.map((photo, place) => pair(photo, place, photos.length, address, name)));
-    status.replaceChildren(phrase("heat.done", { name: latin(name) }));
+  }
+
+  function submitted(event) {
+    event.preventDefault();
+    if (!show.getAttribute("aria-disabled")) showFor(choice.value);
   }
 
   return make(

@@ -141,17 +141,12 @@ function show(answer, photos, form) {
     const asked = new FormData();
     for (const [name, value] of form.entries()) asked.append(name, value);
     asked.append("taxon", taxon);
-    try {
-      complain([]);
-      explaining = new AbortController();
-      return await (await predict(asked, "image/png", explaining.signal)).blob();
-    } catch (error) {
-      failed(error, () => explain(taxon));
-      return null;
-    }
+    complain([]);
+    explaining = new AbortController();
+    return (await predict(asked, "image/png", explaining.signal)).blob();
   }
 
-  const why = heatPart(answer, photos, explain);
+  const why = heatPart(answer, photos, explain, failed);
   const [sentence, ...rest] = answerParts(answer, why);
   $("answer").replaceChildren(sentence, ...rest);
   $("answer").hidden = false;
