@@ -108,6 +108,17 @@ def answered(page: Page) -> str:
     return sentence.inner_text()
 
 
+def hold(page: Page) -> list[Route]:
+    """Keep back what is asked from now on."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    page.route(PREDICT, keep)
+    return held
+
+
 def alerted(page: Page, words: str | re.Pattern[str]) -> None:
     expect(page.get_by_role("alert")).to_contain_text(words, timeout=SECONDS * 1000)
 
@@ -511,6 +522,38 @@ def test_a_running_question_is_asked_once_and_can_be_cancelled(page: Page, site:
     expect(page.locator("#status")).to_contain_text("Cancelled")
     expect(page.locator("#submit")).to_be_focused()
     expect(page.locator("#submit")).not_to_have_attribute("aria-disabled", "true")
+
+
+def test_a_refusal_takes_the_last_answer_away_and_a_cancelled_question_does_not(
+    page: Page, flower: Path
+) -> None:
+    identify(page, flower)
+    answered(page)
+    hold(page)
+    identify(page, jpeg("notes.txt", b"no photo"))
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#status")).to_contain_text("Cancelled")
+    expect(page.locator("#answer")).to_be_visible()
+    page.unroute(PREDICT)
+    page.click("#submit")
+    alerted(page, "not a picture")
+    expect(page.locator("#answer")).to_be_hidden()
+
+
+def test_a_new_answer_ends_what_was_asked_about_the_last_one(page: Page, flower: Path) -> None:
+    identify(page, flower)
+    answered(page)
+    held = hold(page)
+    with page.expect_request(PREDICT):
+        page.click("#submit")
+    with page.expect_request(PREDICT):
+        page.click(".why button")
+    question, explanation = held
+    with page.expect_event("requestfailed", timeout=SECONDS * 1000) as ended:
+        question.continue_()
+    assert ended.value == explanation.request
+    answered(page)
+    expect(page.get_by_role("alert")).to_be_empty()
 
 
 # For everybody

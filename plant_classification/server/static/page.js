@@ -127,7 +127,9 @@ async function identify() {
     show(await response.json(), photos, form);
     tell("");
   } catch (error) {
-    tell(error.name === "AbortError" ? say("cancelled") : "");
+    const isCancelled = error.name === "AbortError";
+    tell(isCancelled ? say("cancelled") : "");
+    if (!isCancelled) dropAnswer();
     markFaulty(error.errors ?? {});
     failed(error, identify);
   } finally {
@@ -136,7 +138,14 @@ async function identify() {
   }
 }
 
+// Take away the last answer, and end what is still asked about it.
+function dropAnswer() {
+  explaining?.abort();
+  $("answer").hidden = true;
+}
+
 function show(answer, photos, form) {
+  dropAnswer();
   async function explain(taxon) {
     const asked = new FormData();
     for (const [name, value] of form.entries()) asked.append(name, value);
