@@ -556,6 +556,21 @@ def test_a_new_answer_ends_what_was_asked_about_the_last_one(page: Page, flower:
     expect(page.get_by_role("alert")).to_be_empty()
 
 
+def test_the_photo_at_fault_is_marked_though_another_was_removed_meanwhile(
+    page: Page, flower: Path
+) -> None:
+    content = flower.read_bytes()
+    photos = [jpeg("a.jpg", content), jpeg("notes.txt", b"no photo"), jpeg("c.jpg", content)]
+    page.set_input_files("#files", photos)
+    held = hold(page)
+    with page.expect_request(PREDICT):
+        page.click("#submit")
+    page.get_by_label("Remove a.jpg").click()
+    held[0].continue_()
+    alerted(page, "notes.txt is not a picture")
+    expect(page.locator("#thumbs li.faulty .name")).to_have_text(["notes.txt"])
+
+
 # For everybody
 
 

@@ -109,7 +109,7 @@ async function identify() {
   complain([]);
   if ($("address").value.trim() && !takeAddress()) return;
   const photos = currentPhotos();
-  markFaulty({});
+  markFaulty(photos, {});
   const fault = photos.length ? sizeFault() : say("photos.none");
   if (fault) {
     complain([fault]);
@@ -130,7 +130,7 @@ async function identify() {
     const isCancelled = error.name === "AbortError";
     tell(isCancelled ? say("cancelled") : "");
     if (!isCancelled) dropAnswer();
-    markFaulty(error.errors ?? {});
+    markFaulty(photos, error.errors ?? {});
     failed(error, identify);
   } finally {
     if (document.activeElement === $("cancel")) $("submit").focus();

@@ -92,17 +92,20 @@ function remove(photo) {
   (buttons[Math.min(place, buttons.length - 1)] ?? $("files")).focus();
 }
 
-// Mark the photos that an error names, such as data2.
-export function markFaulty(errors) {
-  const places = Object.keys(errors).map((field) => /^data(\d?)$/.exec(field)).filter(Boolean);
-  const faulty = new Set(places.map(([, place]) => Number(place || 1) - 1));
-  [...$("thumbs").children].forEach((item, place) => item.classList.toggle("faulty", faulty.has(place)));
+// Mark those of the photos that were sent which an error names.
+export function markFaulty(sent, errors) {
+  const faulty = new Set(sent.filter((_, place) => fieldOf(place) in errors));
+  photos.forEach((photo, place) => $("thumbs").children[place].classList.toggle("faulty", faulty.has(photo)));
+}
+
+function fieldOf(place) {
+  return place ? `data${place + 1}` : "data";
 }
 
 // What the photos add to a question.
 export function photosInto(form, sent) {
   sent.forEach(({ file, address, name }, place) => {
-    if (file) form.append(place ? `data${place + 1}` : "data", file, name);
+    if (file) form.append(fieldOf(place), file, name);
     else form.append("urls", address);
   });
   if (sent.some(({ organ }) => organ !== "auto")) {
