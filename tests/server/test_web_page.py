@@ -37,6 +37,7 @@ OPTIONS = (
 SECONDS = 20
 MOST_BYTES = 100_000
 PREDICT = f"**/v2/models/{MODULE}/predict/"
+MODELS = "**/page/models"
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("page")]
 
@@ -108,14 +109,14 @@ def answered(page: Page) -> str:
     return sentence.inner_text()
 
 
-def hold(page: Page) -> list[Route]:
+def hold(page: Page, address: str = PREDICT) -> list[Route]:
     """Keep back what is asked from now on."""
     held: list[Route] = []
 
     def keep(route: Route) -> None:
         held.append(route)
 
-    page.route(PREDICT, keep)
+    page.route(address, keep)
     return held
 
 
@@ -479,13 +480,19 @@ def test_refusals_are_told_in_words(
     page.close()
 
 
+def choices_with(server: str, **limits: Any) -> dict[str, Any]:
+    """What can be chosen, as a server with these limits tells it."""
+    choices: dict[str, Any] = requests.get(f"{server}/page/models", timeout=60).json()
+    choices["limits"] |= limits
+    return choices
+
+
 def test_photos_that_are_too_large_are_told_before_they_are_sent(
     open_page: Open, server: str, flower: Path
 ) -> None:
-    choices = requests.get(f"{server}/page/models", timeout=60).json()
-    choices["limits"] |= {"photo_bytes": 160_000, "total_bytes": 200_000}
+    choices = choices_with(server, photo_bytes=160_000, total_bytes=200_000)
     page = open_page("about:blank")
-    page.route("**/page/models", lambda route: route.fulfill(json=choices))
+    page.route(MODELS, lambda route: route.fulfill(json=choices))
     page.goto(server)
     expect(page.locator("#read")).to_contain_text("up to 0.2")
     content = flower.read_bytes()
@@ -499,6 +506,22 @@ def test_photos_that_are_too_large_are_told_before_they_are_sent(
     page.get_by_label("Remove b.jpg").click()
     identify(page)
     answered(page)
+
+
+def test_limits_that_come_after_the_photos_let_no_more_in(
+    open_page: Open, server: str, flower: Path
+) -> None:
+    photos = [jpeg(f"p{place}.jpg", flower.read_bytes()) for place in range(4)]
+    page = open_page("about:blank")
+    held = hold(page, MODELS)
+    with page.expect_request(MODELS):
+        page.goto(server)
+    page.set_input_files("#files", photos)
+    held[0].fulfill(json=choices_with(server, photos=2))
+    expect(page.locator("#model option")).to_have_count(1)
+    page.set_input_files("#files", photos)
+    alerted(page, "at most 2 photos here. 4 left out.")
+    expect(page.locator("#thumbs li")).to_have_count(4)
 
 
 def test_a_server_that_is_not_there(page: Page, flower: Path) -> None:

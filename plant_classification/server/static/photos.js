@@ -53,7 +53,7 @@ function add(added) {
     if (isLarge) wrong.push(say("photos.large", { name, ...sizes }));
     return !isLarge;
   });
-  const taken = fitting.slice(0, limits.photos - photos.length);
+  const taken = fitting.slice(0, Math.max(0, limits.photos - photos.length));
   if (taken.length < fitting.length) {
     wrong.push(say("photos.many", { most: limits.photos, left: fitting.length - taken.length }));
   }
