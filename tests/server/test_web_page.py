@@ -508,6 +508,22 @@ def test_photos_that_are_too_large_are_told_before_they_are_sent(
     answered(page)
 
 
+def test_a_server_that_fetches_no_photos_takes_no_pasted_address(
+    tmp_path: Path, open_page: Open, flower: Path
+) -> None:
+    with serving_all(tmp_path, "--processes", "1", allow_urls=False) as service:
+        page = open_page(service.root)
+        expect(page.locator("#model option")).to_have_count(1)
+        expect(page.locator("#address-form")).to_be_hidden()
+        page.evaluate(PASTE, ["", "https://example.org/photo.jpg"])
+        alerted(page, "fetches no photos")
+        expect(page.locator("#thumbs li")).to_have_count(0)
+        content = base64.b64encode(flower.read_bytes()).decode()
+        page.evaluate(PASTE, ["", f"data:image/jpeg;base64,{content}"])
+        identify(page)
+        answered(page)
+
+
 def test_limits_that_come_after_the_photos_let_no_more_in(
     open_page: Open, server: str, flower: Path
 ) -> None:

@@ -36,6 +36,10 @@ export function addAddress(text) {
     complain([say("address.wrong")]);
     return false;
   }
+  if (!limits.urls && !holdsPicture(address)) {
+    complain([say("address.off")]);
+    return false;
+  }
   return add([{ address, name: nameOf(address) }]);
 }
 
@@ -72,7 +76,11 @@ function add(added) {
 // Where the browser may get the picture: never from another host.
 function shownAt({ file, address }) {
   if (file) return URL.createObjectURL(file);
-  return address.startsWith("data:") ? address : null;
+  return holdsPicture(address) ? address : null;
+}
+
+function holdsPicture(address) {
+  return /^data:/i.test(address);
 }
 
 // Why all photos together cannot be sent; null where they can.
@@ -152,7 +160,7 @@ function kindOf({ address, name }) {
 }
 
 function nameOf(address) {
-  if (address.startsWith("data:")) return say("photos.pasted");
+  if (holdsPicture(address)) return say("photos.pasted");
   const { pathname, host } = parsed(address);
   try {
     return decodeURIComponent(pathname.split("/").pop()) || host;
