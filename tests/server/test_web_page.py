@@ -296,8 +296,8 @@ def test_five_photos_with_organs_and_no_sixth(page: Page, flower: Path) -> None:
     photos = [jpeg(f"p{place}.jpg", content) for place in range(6)]
     page.set_input_files("#files", photos)
     alerted(page, "at most 5")
-    page.get_by_label("p0.jpg shows").select_option("flower")
-    page.get_by_label("p3.jpg shows").select_option("leaf")
+    page.get_by_label("photo 1 shows: p0.jpg").select_option("flower")
+    page.get_by_label("photo 4 shows: p3.jpg").select_option("leaf")
     with page.expect_response(PREDICT) as response:
         identify(page)
     answered(page)
@@ -442,7 +442,7 @@ def test_no_photo_and_what_is_none(page: Page, flower: Path) -> None:
     identify(page, jpeg("notes.txt", b"no photo"))
     alerted(page, "notes.txt is not a picture that is read; send a JPEG")
     expect(page.locator("#thumbs li.faulty")).to_contain_text("notes.txt")
-    page.get_by_label("Remove notes.txt").click()
+    page.get_by_label("Remove photo 2: notes.txt").click()
     expect(page.locator("#thumbs button")).to_be_focused()
     identify(page)
     answered(page)
@@ -503,7 +503,7 @@ def test_photos_that_are_too_large_are_told_before_they_are_sent(
     alerted(page, "All photos together have 0.3\u00a0MB")
     identify(page)
     alerted(page, "All photos together")
-    page.get_by_label("Remove b.jpg").click()
+    page.get_by_label("Remove photo 1: b.jpg").click()
     identify(page)
     answered(page)
 
@@ -604,7 +604,7 @@ def test_the_photo_at_fault_is_marked_though_another_was_removed_meanwhile(
     held = hold(page)
     with page.expect_request(PREDICT):
         page.click("#submit")
-    page.get_by_label("Remove a.jpg").click()
+    page.get_by_label("Remove photo 1: a.jpg").click()
     held[0].continue_()
     alerted(page, "notes.txt is not a picture")
     expect(page.locator("#thumbs li.faulty .name")).to_have_text(["notes.txt"])
@@ -626,6 +626,16 @@ def test_it_fits_a_phone(open_page: Open, flower: Path) -> None:
     page.click(".why button")
     expect(page.locator(".heat .lit")).to_be_visible(timeout=SECONDS * 1000)
     assert page.evaluate(fits)
+
+
+def test_photos_of_one_name_are_told_apart_by_number(page: Page, flower: Path) -> None:
+    photo = jpeg("image.jpg", flower.read_bytes())
+    page.set_input_files("#files", [photo, photo])
+    for number in (1, 2):
+        for label in (f"photo {number} shows: image.jpg", f"Remove photo {number}: image.jpg"):
+            expect(page.get_by_label(label)).to_have_count(1)
+    page.get_by_label("Remove photo 1: image.jpg").click()
+    expect(page.get_by_label("Remove photo 1: image.jpg")).to_be_focused()
 
 
 def test_by_keyboard_alone(page: Page, flower: Path) -> None:

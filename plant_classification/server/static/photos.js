@@ -129,20 +129,21 @@ function draw() {
 
 function drawn(photo, place) {
   const { name } = photo;
+  const named = { number: place + 1, name };
   const organ = make(
     "select",
-    { "aria-label": say("photos.organ", { name }), onchange: (event) => (photo.organ = event.target.value) },
+    { "aria-label": say("photos.organ", named), onchange: (event) => (photo.organ = event.target.value) },
     ...ORGANS.map((one) => make("option", { value: one, selected: one === photo.organ }, say(`organ.${one}`))),
   );
   return make(
     "li",
     {},
-    pictureOf(photo, say("photos.alt", { number: place + 1, name })),
+    pictureOf(photo, say("photos.alt", named)),
     make("span", { class: "name", title: name }, name),
     organ,
     make(
       "button",
-      { type: "button", class: "remove", "aria-label": say("photos.remove", { name }), onclick: () => remove(photo) },
+      { type: "button", class: "remove", "aria-label": say("photos.remove", named), onclick: () => remove(photo) },
       "×",
     ),
   );
