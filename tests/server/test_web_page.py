@@ -608,6 +608,28 @@ def test_the_photo_at_fault_is_marked_though_another_was_removed_meanwhile(
     held[0].continue_()
     alerted(page, "notes.txt is not a picture")
     expect(page.locator("#thumbs li.faulty .name")).to_have_text(["notes.txt"])
+    expect(page.get_by_text("This photo could not be used.")).to_have_count(1)
+    expect(page.get_by_label("Remove photo 1: notes.txt")).to_have_accessible_description(
+        "This photo could not be used."
+    )
+
+
+@pytest.mark.parametrize("sent", [["missing?size=1"], ["photo", "missing", "photo?again"]])
+def test_the_address_at_fault_is_marked(page: Page, site: Web, sent: list[str]) -> None:
+    for path in sent:
+        page.fill("#address", f"{site.root}/{path}")
+        page.keyboard.press("Enter")
+    identify(page)
+    alerted(page, "missing answers with the status 404")
+    expect(page.locator("#thumbs li.faulty .name")).to_have_text(["missing"])
+    expect(page.locator("#thumbs li.faulty")).to_contain_text("This photo could not be used.")
+
+
+def test_a_lone_address_that_is_refused_is_marked(page: Page) -> None:
+    page.fill("#address", "http://10.0.0.1/photo.jpg")
+    identify(page)
+    alerted(page, "This address is refused")
+    expect(page.locator("#thumbs li.faulty")).to_have_count(1)
 
 
 # For everybody

@@ -102,8 +102,19 @@ function remove(photo) {
 
 // Mark those of the photos that were sent which an error names.
 export function markFaulty(sent, errors) {
-  const faulty = new Set(sent.filter((_, place) => fieldOf(place) in errors));
-  photos.forEach((photo, place) => $("thumbs").children[place].classList.toggle("faulty", faulty.has(photo)));
+  const faulty = new Set(sent.filter((photo, place) => isAtFault(photo, place, sent.length, errors)));
+  photos.forEach((photo, place) => {
+    const item = $("thumbs").children[place];
+    item.classList.toggle("faulty", faulty.has(photo));
+    item.querySelector(".fault").textContent = faulty.has(photo) ? say("photos.faulty") : "";
+  });
+}
+
+// Addresses have one field: which is at fault is told by what the message begins with.
+function isAtFault({ address }, place, count, errors) {
+  if (!address) return fieldOf(place) in errors;
+  const [bare] = address.split(/[?#]/);
+  return [errors.urls ?? []].flat().some((message) => count === 1 || message.startsWith(`${bare} `));
 }
 
 function fieldOf(place) {
@@ -130,6 +141,7 @@ function draw() {
 function drawn(photo, place) {
   const { name } = photo;
   const named = { number: place + 1, name };
+  const fault = make("p", { class: "fault", id: `fault${place}` });
   const organ = make(
     "select",
     { "aria-label": say("photos.organ", named), onchange: (event) => (photo.organ = event.target.value) },
@@ -143,9 +155,16 @@ function drawn(photo, place) {
     organ,
     make(
       "button",
-      { type: "button", class: "remove", "aria-label": say("photos.remove", named), onclick: () => remove(photo) },
+      {
+        type: "button",
+        class: "remove",
+        "aria-label": say("photos.remove", named),
+        "aria-describedby": fault.id,
+        onclick: () => remove(photo),
+      },
       "×",
     ),
+    fault,
   );
 }
 
