@@ -695,6 +695,13 @@ def test_by_keyboard_alone(page: Page, flower: Path) -> None:
     tab_to(".families summary")
 
 
+def test_the_way_to_the_api_is_shown(page: Page, server: str) -> None:
+    link = page.get_by_role("link", name="For programs: the API")
+    expect(link).to_be_visible()
+    address = f"{server}/{link.get_attribute('href')}"
+    assert "swagger" in requests.get(address, timeout=60).text.lower()
+
+
 def test_the_names_that_the_model_knows(page: Page) -> None:
     page.click("#species > summary")
     expect(page.locator("#found")).to_contain_text("starter knows 119 kinds of plants")
@@ -762,6 +769,7 @@ def test_a_server_with_keys_asks_for_one(
     service, key = keyed
     page = open_page(service.root)
     alerted(page, "wants an API key")
+    expect(page.get_by_role("link", name="the API")).to_have_count(0)
     expect(page.locator("#key")).to_be_focused()
     assert faults(page) == ""
     give(page, "wrong")
@@ -778,6 +786,7 @@ def test_a_server_with_keys_asks_for_one(
     answered(page)
     page.reload()
     expect(page.locator("#model option")).to_have_count(1)
+    expect(page.get_by_role("link", name="the API")).to_have_count(0)
     assert key not in service.log()
 
 

@@ -69,6 +69,7 @@ async function loadChoices() {
   try {
     useChoices(await (await ask("page/models")).json());
     usePhotos(limits(), tell, complain);
+    $("api").hidden = hasKey(); // which a link does not send
     if ($("species").open) await loadSpecies();
   } catch (error) {
     failed(error, loadChoices);
