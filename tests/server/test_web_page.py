@@ -540,6 +540,21 @@ def test_limits_that_come_after_the_photos_let_no_more_in(
     expect(page.locator("#thumbs li")).to_have_count(4)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"), [(503, '{"message": "It restarts."}'), (200, "<html>a proxy</html>")]
+)
+def test_a_page_that_comes_without_its_words_says_so(
+    open_page: Open, server: str, status: int, body: str
+) -> None:
+    page = open_page("about:blank")
+    page.route("**/words.json", lambda route: route.fulfill(status=status, body=body))
+    page.goto(server)
+    alerted(page, "The page could not be loaded. Reload it in a moment.")
+    page.unroute("**/words.json")
+    page.reload()
+    expect(page.get_by_role("heading", name="Which plant is this?")).to_be_visible()
+
+
 def test_a_server_that_is_not_there(page: Page, flower: Path) -> None:
     page.route(PREDICT, lambda route: route.abort())
     identify(page, flower)

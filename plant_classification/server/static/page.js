@@ -215,10 +215,13 @@ function pasted(event) {
   if (!isWriting && take(event.clipboardData)) event.preventDefault();
 }
 
-await loadWords();
-fillPage();
-usePhotos(null, tell, complain);
-showConfidence();
-listen();
-$("page").hidden = false;
-await loadChoices();
+async function start() {
+  fillPage();
+  usePhotos(null, tell, complain);
+  showConfidence();
+  listen();
+  $("page").hidden = false;
+  await loadChoices();
+}
+
+await loadWords().then(start, () => ($("blank").hidden = false));

@@ -4,6 +4,7 @@ let words = {};
 
 export async function loadWords() {
   const response = await fetch("page/static/words.json");
+  if (!response.ok) throw new Error(`words.json: ${response.status}`);
   words = await response.json();
 }
 
