@@ -15,7 +15,7 @@ from plant_classification.evaluation.findings import per_cent
 from plant_classification.evaluation.judged import Judged
 from plant_classification.evaluation.metrics import label_figures
 from plant_classification.evaluation.page import Column, Figure, Section, Tile
-from plant_classification.evaluation.weighted import surest_last
+from plant_classification.evaluation.weighted import ascending, levelled
 from plant_classification.files import write_file
 from plant_classification.settings import Settings
 
@@ -111,9 +111,10 @@ def _groups(column: str, groups: Mapping[str, Any]) -> Section:
 
 def _risk(judged: Judged) -> Section:
     """How many answers are wrong if only the surest are given."""
-    order = surest_last(judged.predictions.confidence)[::-1]
+    order, first = ascending(-judged.predictions.confidence)
     answered = np.arange(1, len(order) + 1)
-    risk = np.cumsum(~judged.predictions.right[order]) / answered
+    wrong = levelled(np.ones((1, len(order))), ~judged.predictions.right[order], first)
+    risk = np.cumsum(wrong[0]) / answered
     some = np.unique(np.linspace(0, len(order) - 1, POINTS).astype(int))
     chart = charts.line_chart(
         {"wrong among the answers": risk[some].tolist()},

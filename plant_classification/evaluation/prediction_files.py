@@ -37,6 +37,8 @@ from plant_classification.taxonomy.tables import delimiter_of, read_table
 TRUTH, LABEL, PROBABILITY, OBSERVATION = "true_lab", "pred_lab", "pred_prob", "observation"
 JSON, CSV = ".json", ".csv"
 MOST_HEADER = 1 << 16
+MOST_OF_FEW = 50
+"""Groups that a column may always make."""
 _LINE = re.compile(r"^line \d+: ")
 ROUNDING = 1e-3
 """By how much the probabilities of a photo may be more than one."""
@@ -208,8 +210,8 @@ def _read(path: Path) -> _Listed:
 
 
 def _makes_groups(texts: Sequence[Any]) -> bool:
-    """Whether a column does more than name each photo."""
-    return 2 * len(set(texts)) <= len(texts)
+    """Whether a column does more than name each photo, or nearly each."""
+    return len(set(texts)) <= max(MOST_OF_FEW, len(texts) / 2)
 
 
 def _columns(path: Path) -> dict[str, list[Any]]:

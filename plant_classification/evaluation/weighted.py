@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 CALIBRATION_BINS = 15
-SEED_OF_LOTS = 0
 
 Weights = NDArray[np.floating]
 Weighted = Callable[[Weights], NDArray[np.float64]]
@@ -70,7 +69,7 @@ def calibration_error(confidence: NDArray[np.floating], right: NDArray[np.bool_]
         confidence: ``(N,)``, the probability of the predicted label, in [0, 1].
         right: ``(N,)``, whether it was the right one.
     """
-    order = surest_last(confidence)
+    order, first = ascending(confidence)
     excess = confidence[order] - right[order]
     edges = np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS
 
@@ -82,7 +81,8 @@ def calibration_error(confidence: NDArray[np.floating], right: NDArray[np.bool_]
         ends = np.stack(
             [np.searchsorted(row, edges * most) for row, most in zip(middles, total, strict=True)]
         )
-        sums = (counts * excess.astype(weights.dtype)).cumsum(axis=1, dtype=np.float64)
+        sums = levelled(counts, excess.astype(weights.dtype), first)
+        sums = sums.cumsum(axis=1, dtype=np.float64)
         sums = np.pad(sums, ((0, 0), (1, 0)))
         parts = np.diff(
             np.take_along_axis(sums, ends, axis=1), axis=1, prepend=0, append=sums[:, -1:]
@@ -102,27 +102,45 @@ def risk_coverage_area(confidence: NDArray[np.floating], right: NDArray[np.bool_
         confidence: ``(N,)``, what says how sure an answer is.
         right: ``(N,)``, whether it is right.
     """
-    order = surest_last(confidence)[::-1]
+    order, first = ascending(-confidence)
     wrong = ~right[order]
 
     def of(weights: Weights) -> NDArray[np.float64]:
         counts = weights[:, order]
         answered = counts.cumsum(axis=1, dtype=weights.dtype)
-        mistakes = (counts * wrong).cumsum(axis=1, dtype=weights.dtype)
+        mistakes = levelled(counts, wrong, first).cumsum(axis=1, dtype=weights.dtype)
         mistakes /= np.maximum(answered, np.finfo(weights.dtype).tiny)
         return _share((counts * mistakes).sum(axis=1, dtype=np.float64), answered[:, -1])
 
     return of
 
 
-def surest_last(confidence: NDArray[np.floating]) -> NDArray[np.int64]:
-    """The photos in the order of their confidence; equal ones by lot, lest the file's order count.
+def ascending(values: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The order of values, ``(N,)``, and where in it each of them comes first."""
+    order = np.argsort(values, kind="stable")
+    return order, np.flatnonzero(np.diff(values[order], prepend=-np.inf))
+
+
+def levelled(
+    counts: Weights, values: NDArray[np.bool_] | NDArray[np.floating], first: NDArray[np.int64]
+) -> NDArray[np.floating]:
+    """Weights times values, each value the mean of those beside it that cannot be told apart.
+
+    Otherwise the order of a file would decide what becomes of equal confidences.
 
     Args:
-        confidence: ``(N,)``.
+        counts: ``(B, N)``, the weights.
+        values: ``(N,)``.
+        first: Where those begin that are alike.
     """
-    lots = np.random.default_rng(SEED_OF_LOTS).permutation(len(confidence))
-    return np.lexsort((lots, confidence))
+    products = counts * values
+    if len(first) == len(values):
+        return products
+    weights = np.add.reduceat(counts, first, axis=1)
+    means = np.add.reduceat(products, first, axis=1)
+    np.divide(means, weights, out=means, where=weights > 0)
+    lengths = np.diff(first, append=len(values))
+    return np.asarray(counts * np.repeat(means, lengths, axis=1))
 
 
 def _share(part: NDArray[np.floating], whole: NDArray[np.number]) -> NDArray[np.float64]:

@@ -108,6 +108,8 @@ def write(
 ) -> Path:
     """Write a checkpoint, whole and durable; of the others the last stays.
 
+    One that is there already is left as it is.
+
     Args:
         work: The folder of the training.
         state: How far it has come.
@@ -122,6 +124,8 @@ def write(
         TrainingError: It cannot be written, or a weight is no number; what was there stays.
     """
     target = work / f"{PREFIX}{state.step:09d}-{len(state.epochs):05d}"
+    if target.exists():
+        return target  # told to stop again before an epoch was judged
     try:
         with new_folder(target) as folder:
             _save(folder / VARIABLES, variables)

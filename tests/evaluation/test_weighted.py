@@ -84,8 +84,8 @@ def test_photos_of_one_plant_say_less_than_photos_of_as_many_plants() -> None:
 def test_where_confidences_are_equal_the_order_of_the_file_does_not_count(
     figure: Callable[..., Weighted],
 ) -> None:
-    confidence, right = np.full(2000, 0.9), np.arange(2000) < 1800
+    confidence, right = np.full(200, 0.9), np.arange(200) < 180
     shuffled = np.random.default_rng(1).permutation(right)
-    found = [plain(figure(confidence, row), 2000) for row in (right, shuffled, right[::-1])]
-    assert max(found) - min(found) < 0.03
-    assert min(found) == pytest.approx(found[1], abs=0.03)
+    first, *others = (plain(figure(confidence, row), 200) for row in (right, shuffled, right[::-1]))
+    assert others == pytest.approx([first, first])
+    assert first == pytest.approx(0 if figure is weighted.calibration_error else 0.1)
