@@ -224,6 +224,18 @@ def test_of_photos_that_are_all_right_the_interval_is_wide(run: Run, tmp_path: P
     assert list(found["groups"]) == ["garden"]
 
 
+def test_of_photos_without_a_family_nothing_is_said(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "predictions.csv"
+    rows = ["Ignota prima,Ignota prima,0.9,a\n"] * 30 + ["Rosa canina,Rosa canina,0.9,b\n"] * 3
+    path.write_text("true_lab,pred_lab_1,pred_prob_1,garden\n" + "".join(rows))
+    found = as_json(run(path, "--json"))
+    assert found["family_top_1"] == 1
+    assert found["intervals"]["family_top_1"] == pytest.approx([0.438, 1], abs=1e-3)
+    of_unknown = found["groups"]["garden"]["a"]
+    assert (of_unknown["family_top_1"], of_unknown["intervals"]["family_top_1"]) == (None, None)
+    assert run(path).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("option", "value"), [("--model", "one"), ("--split", "val"), ("--crops", "5")]
 )

@@ -37,6 +37,15 @@ def test_a_name_has_a_normal_form_without_author(name: str, normal: str) -> None
         ("Helianthus annuus 'Teddy Bear'", None),
         ("Rosa 'Peace'", None),
         ("Rosa Floribunda", None),
+        ("Rosa sp. 1", None),
+        ("Rosa cf. canina", None),
+        ("Helianthus annuus (Vogel & Sm.) Mill. ex L. f.", 2),
+        ("Helianthus annuus Gala", None),
+        ("Helianthus annuus early blight", None),
+        ("Helianthus annuus (leaf)", None),
+        ("Helianthus annuus convar. x", None),
+        ("Helianthus annuus Sunny Group", None),
+        ("Bidens pilosa L.", None),
         ("Tulipa gesneriana L.", None),
         ("Bellis perennis", None),
     ],
@@ -45,7 +54,7 @@ def test_a_name_is_found_in_another_spelling_but_no_cultivar_is(
     name: str, place: int | None
 ) -> None:
     known = ["Iris x germanica", "Rosa sp.", "Helianthus annuus"]
-    known += ["Tulipa gesneriana Red", "Tulipa gesneriana Blue"]
+    known += ["Bidens pilosa Mill.", "Tulipa gesneriana Red", "Tulipa gesneriana Blue"]
     assert places_among(known, [name, "Crocus sativus"]) == [place, None]
 
 

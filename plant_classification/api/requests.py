@@ -133,14 +133,19 @@ def _as_json(value: Any) -> str:
 
 @aiohttpparser.parser.location_handler("querystring")  # type: ignore[untyped-decorator]
 async def _from_query(request: web.Request, name: str, field: fields.Field) -> Any:
-    """An argument from the address.
+    """An argument from the address, unless it is empty there and not in the body.
 
     Raises:
-        RequestError: It came in the body too, where webargs would not look any more.
+        RequestError: The body, where webargs would not look any more, has another value.
     """
     value = plain(_short(get_value(request.query, name, field), name), field)
-    if value is not missing and _is_given(await _from_body(request, name, field)):
-        rule = "Came in the address and in the body: send it in one of them."
+    if value is missing:
+        return value
+    in_body = await _from_body(request, name, field)
+    if not _is_given(value):
+        return in_body if _is_given(in_body) else value
+    if _is_given(in_body) and in_body != value:
+        rule = "Came in the address and otherwise in the body: send it in one of them."
         status = web.HTTPUnprocessableEntity.status_code
         raise RequestError(status, f"{name}: {rule}", {name: [rule]})
     return value

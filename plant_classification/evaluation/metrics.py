@@ -188,6 +188,17 @@ def weighted_figures(predictions: Predictions, labels: Sequence[Label]) -> dict[
     return figures
 
 
+def of_known_rank(
+    predictions: Predictions, labels: Sequence[Label]
+) -> dict[str, NDArray[np.bool_]]:
+    """Which photos, ``bool (N,)``, have a part in a figure that leaves some out."""
+    return {
+        f"{rank.name}_top_1": rank.members[predictions.truth] >= 0
+        for rank in ranks_of(labels)
+        if rank.name != "species"
+    }
+
+
 @dataclasses.dataclass(frozen=True)
 class LabelFigures:
     """What predictions come to for each label; all arrays are ``int64 (labels,)``.

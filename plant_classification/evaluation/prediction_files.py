@@ -201,15 +201,20 @@ def _read(path: Path) -> _Listed:
         list(zip(*(table[pair[which]] for pair in names), strict=True)) for which in (0, 1)
     )
     used = {TRUTH, *(name for pair in names for name in pair)}
-    groups = {
+    rest = {
         column: ["" if text is None else str(text) for text in texts]
         for column, texts in table.items()
-        if column not in used and (column == OBSERVATION or _makes_groups(texts))
+        if column not in used
+    }
+    groups = {
+        column: texts
+        for column, texts in rest.items()
+        if column == OBSERVATION or _makes_groups(texts)
     }
     return _checked(path, table[TRUTH], labels, shares, groups=groups)
 
 
-def _makes_groups(texts: Sequence[Any]) -> bool:
+def _makes_groups(texts: Sequence[str]) -> bool:
     """Whether a column does more than name each photo, or nearly each."""
     return len(set(texts)) <= max(MOST_OF_FEW, len(texts) / 2)
 

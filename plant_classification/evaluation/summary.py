@@ -15,7 +15,7 @@ from plant_classification.evaluation import weighted
 from plant_classification.evaluation.bootstrap import intervals
 from plant_classification.evaluation.comparison import Comparison, compare
 from plant_classification.evaluation.judged import Judged, Safe, Sets, taken
-from plant_classification.evaluation.metrics import figures_of, weighted_figures
+from plant_classification.evaluation.metrics import figures_of, of_known_rank, weighted_figures
 from plant_classification.evaluation.wilson import share_interval
 from plant_classification.taxonomy.synonyms import accepted_names
 
@@ -64,11 +64,12 @@ def figures_and_intervals(judged: Judged) -> dict[str, Any]:
     """The fields of ``Figures``, and ``intervals``."""
     figures = dataclasses.asdict(figures_of(judged.predictions, judged.labels))
     found = intervals(weighted_figures(judged.predictions, judged.labels), judged.units)
-    draws = _draws(judged.units)
-    ends = {
-        name: _with_wilsons(pair, figures[name], draws) if name in SHARES else pair
-        for name, pair in found.items()
-    }
+    some = of_known_rank(judged.predictions, judged.labels)
+    ends = dict(found)
+    for name in SHARES:
+        if figures[name] is not None:
+            draws = _draws(judged.units[some[name]] if name in some else judged.units)
+            ends[name] = _with_wilsons(found[name], figures[name], draws)
     return {
         **figures,
         "intervals": {name: _listed(ends.get(name)) for name in figures if name != "photos"},

@@ -108,7 +108,7 @@ def risk_coverage_area(confidence: NDArray[np.floating], right: NDArray[np.bool_
     def of(weights: Weights) -> NDArray[np.float64]:
         counts = weights[:, order]
         answered = counts.cumsum(axis=1, dtype=weights.dtype)
-        mistakes = levelled(counts, wrong, first).cumsum(axis=1, dtype=weights.dtype)
+        mistakes = levelled(counts, wrong, first).cumsum(axis=1, dtype=np.float64)
         mistakes /= np.maximum(answered, np.finfo(weights.dtype).tiny)
         return _share((counts * mistakes).sum(axis=1, dtype=np.float64), answered[:, -1])
 

@@ -10,8 +10,9 @@ from plant_classification.taxonomy.names import parse_name
 from plant_classification.taxonomy.tables import read_table
 
 COLUMNS = ("name", "accepted")
-_QUOTED = re.compile(r"(?<!\w)['\u2018\"]")
-"""Where a cultivar's name begins, which says more than an author's."""
+_AUTHOR = re.compile(r"(?=.*[.&])(?:\(?(?:[A-Z][\w.'-]*|&|ex|et|in|and|f\.|fil\.)\)?(?: |$))+")
+"""Sure to be authors, as they are shortened; "Gala", "early blight" and "'Peace'" are more."""
+_MOST_WORDS_OF_A_GENUS = 2
 
 
 def read_synonyms(text: str, source: str) -> dict[str, str]:
@@ -58,33 +59,43 @@ def normal_form(name: str) -> str:
 def loose_form(name: str) -> str:
     """The form in which the spellings of one name are alike: without author and case.
 
-    Of a name with more than a species and its author, such as a cultivar's, it is the whole.
+    Of a name that says more, such as a cultivar's or that of a disease, it is the whole.
 
     Raises:
         ValueError: It cannot be read.
     """
     parsed = parse_name(name)
-    is_more = _QUOTED.search(name) or (parsed.author and not parsed.species)
-    return (name if is_more else normal_form(name)).casefold()
+    if parsed.species:
+        says_more = bool(parsed.author) and not _AUTHOR.fullmatch(parsed.author or "")
+    else:
+        many = len(name.replace("_", " ").split()) > _MOST_WORDS_OF_A_GENUS
+        says_more = many or bool(parsed.author)
+    return (name if says_more else normal_form(name)).casefold()
 
 
 def places_among(known: Sequence[str], names: Sequence[str]) -> list[int | None]:
     """Where each name stands among those that are known, or None.
 
     A name that is not there letter by letter is the one whose loose form it has, if on both sides
-    one name alone has that.
+    one name alone has that, and not each of them another author.
 
     Raises:
         ValueError: A name cannot be read.
     """
     exact = first_places(known)
     known_forms, forms = [loose_form(name) for name in exact], [loose_form(name) for name in names]
-    loose = dict(zip(known_forms, exact.values(), strict=True))
+    loose = dict(zip(known_forms, exact, strict=True))
     count, count_known = Counter(forms), Counter(known_forms)
-    return [
-        exact.get(name, loose.get(form) if count[form] == count_known[form] == 1 else None)
-        for name, form in zip(names, forms, strict=True)
-    ]
+
+    def place(name: str, form: str) -> int | None:
+        if name in exact:
+            return exact[name]
+        if not count[form] == count_known[form] == 1:
+            return None
+        authors = {parse_name(one).author for one in (name, loose[form])} - {None}
+        return exact[loose[form]] if len(authors) < 2 else None
+
+    return [place(name, form) for name, form in zip(names, forms, strict=True)]
 
 
 def accepted_names(names: Iterable[str], synonyms: Mapping[str, str]) -> list[str]:

@@ -208,8 +208,8 @@ class _Run:
             self.step, self.epochs = state.step, state.epochs
             self.unreadable[:0] = state.unreadable
         distribution = self.training.distribution
-        mean = distribution.summed(np.array([float(self.step)]))[0] / distribution.workers
-        if mean != self.step:
+        here = float(self.step + len(self.epochs))
+        if distribution.summed(np.array([here]))[0] != here * distribution.workers:
             raise TrainingError(
                 f"The workers find different checkpoints in {self.work}; it must be a folder that "
                 "all of them share."

@@ -183,8 +183,7 @@ def test_where_and_which_that_cannot_be_used(
     [
         ("urls", "http://127.0.0.1:1/photo", "http://127.0.0.1:2/photo"),
         ("organs", "leaf", ["", "flower"]),
-        ("organs", "", "flower"),
-        ("top_k", "2", "2"),
+        ("top_k", "2", "3"),
         ("region", "hills", "moors"),
     ],
 )
@@ -198,7 +197,7 @@ def test_an_argument_in_the_address_and_in_the_body(
     )
     as_json = requests.post(service.address, params=query, json={argument: in_body}, timeout=60)
     for response in (as_form, as_json):
-        assert "in the address and in the body" in refused(response, 422, argument)
+        assert "in the address and otherwise in the body" in refused(response, 422, argument)
 
 
 def test_several_values_out_of_range_are_all_named(service: Service) -> None:

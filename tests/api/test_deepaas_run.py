@@ -213,6 +213,11 @@ def test_an_argument_that_is_empty_in_the_address_or_in_the_body_is_taken_from_t
     answer = answer_of(requests.post(address, files=files, data=texts, timeout=60))
     assert len(answer["labels"]) == 2
     assert answer["photos"][0]["organ"] == "flower"
+    empty = f"{service.address}?top_k=2&organs=&model="
+    texts = {"top_k": "2", "organs": "flower", "model": "starter"}
+    again = answer_of(requests.post(empty, files=files, data=texts, timeout=60))
+    assert again["labels"] == answer["labels"]
+    assert again["photos"] == answer["photos"]
     nulls: dict[str, Any] = {"urls": data_uri(flower.read_bytes()), "top_k": None, "organs": []}
     answer = answer_of(requests.post(address, json=nulls, timeout=60))
     assert len(answer["labels"]) == 2

@@ -89,6 +89,14 @@ def test_published_figures_are_those_of_scikit_learn(shared: Path) -> None:
     assert figures.log_loss is figures.average_5 is None
 
 
+def test_lists_in_a_column_are_as_good_as_any_value(tmp_path: Path) -> None:
+    pyarrow, parquet = (pytest.importorskip(name) for name in ("pyarrow", "pyarrow.parquet"))
+    path = tmp_path / "lists.parquet"
+    lists = [row | {"photos": [row["source"], "b.jpg"]} for row in rows(names=True)]
+    parquet.write_table(pyarrow.Table.from_pylist(lists), path)
+    assert read_predictions(path, None).groups["photos"].tolist()[0] == "['wood', 'b.jpg']"
+
+
 @pytest.mark.parametrize("write", [write_csv, write_parquet])
 @pytest.mark.parametrize("names", [True, False])
 def test_tables_say_the_same_and_their_other_columns_are_groups(
