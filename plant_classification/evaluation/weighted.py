@@ -133,14 +133,17 @@ def levelled(
         values: ``(N,)``.
         first: Where those begin that are alike.
     """
-    products = counts * values
-    if len(first) == len(values):
-        return products
-    weights = np.add.reduceat(counts, first, axis=1)
-    means = np.add.reduceat(products, first, axis=1)
-    np.divide(means, weights, out=means, where=weights > 0)
+    products = np.asarray(counts * values)
     lengths = np.diff(first, append=len(values))
-    return np.asarray(counts * np.repeat(means, lengths, axis=1))
+    several = lengths > 1
+    if several.any():  # few of most predictions, so the others are let be
+        rows = np.flatnonzero(np.repeat(several, lengths))
+        starts = np.cumsum(lengths[several]) - lengths[several]
+        weights = np.add.reduceat(counts[:, rows], starts, axis=1)
+        means = np.add.reduceat(products[:, rows], starts, axis=1)
+        np.divide(means, weights, out=means, where=weights > 0)
+        products[:, rows] = counts[:, rows] * np.repeat(means, lengths[several], axis=1)
+    return products
 
 
 def _share(part: NDArray[np.floating], whole: NDArray[np.number]) -> NDArray[np.float64]:
