@@ -60,7 +60,7 @@ def write_photos(folder: Path) -> Records:
     return Records(folder, names, np.arange(PHOTOS, dtype=np.int32))
 
 
-def ceiling(records: Records, threads: int) -> None:
+def ceiling(records: Records, threads: int) -> tf.data.Dataset:
     """Decode, and no more."""
     paths = [str(records.path(n)) for n in range(len(records))]
     photos = tf.data.Dataset.from_tensor_slices(paths).repeat().take(STEPS * BATCH)
@@ -68,23 +68,22 @@ def ceiling(records: Records, threads: int) -> None:
         lambda path: tf.io.decode_jpeg(tf.io.read_file(path), channels=3),
         num_parallel_calls=threads,
     )
-    for _ in decoded.batch(BATCH).prefetch(1):
-        pass
+    return decoded.batch(BATCH).prefetch(1)
 
 
-def changed(records: Records, settings: Settings, augmentation: Augmentation) -> None:
+def changed(records: Records, settings: Settings, augmentation: Augmentation) -> tf.data.Dataset:
     """What training takes."""
-    for _ in training_batches(
+    return training_batches(
         *(records, SIZE, BATCH, augmentation, 0), steps=STEPS, settings=settings
-    ):
-        pass
+    )
 
 
-def seconds(call: Callable[[], None]) -> float:
-    """How long a call takes."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+def seconds(batches: Callable[[], tf.data.Dataset]) -> float:
+    """How long it takes to the last batch; TensorFlow ends an iterator up to seconds later."""
+    start = last = time.perf_counter()
+    for _ in batches():
+        last = time.perf_counter()
+    return last - start
 
 
 def measure(folder: Path) -> list[Figure]:
