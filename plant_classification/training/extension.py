@@ -136,13 +136,14 @@ def extend_head(
     order = np.argsort(has_new, kind="stable")  # those that stay as they are come first
     begun = Head(np.zeros((channels, count), np.float32), np.zeros(count, np.float32))
     begun.kernel[:, :old], begun.bias[:old] = known.head.kernel, known.head.bias
-    weights = weighted.weights * wanted / np.maximum(there, 1)
-    weights /= weights @ there / there.sum()
     fitted = fit_head(
         np.concatenate([drawn, features.reshape(-1, channels)]),
         np.argsort(order)[truth].astype(np.int32),
         SHRINKAGE,
-        LabelWeights(np.float32(weights)[order], weighted.offsets[order]),
+        LabelWeights(
+            np.float32(weighted.weights * wanted / np.maximum(there, 1))[order],
+            weighted.offsets[order],
+        ),
         seed,
         tell,
         begun=Head(begun.kernel[:, order], begun.bias[order]),
