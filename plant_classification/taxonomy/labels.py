@@ -90,9 +90,12 @@ def remarks(labels: Sequence[Label]) -> list[str]:
     """What a person should know of labels: a sentence each, none where nothing is amiss."""
     counts = Counter(label.name for label in labels)
     doubles = [f"{name} ({count} times)" for name, count in counts.items() if count > 1]
+    taxa = {label.name: (label.species or label.genus).casefold() for label in labels}
+    shared = Counter(taxa.values())  # of thousands of names few need to be compared
     alike: dict[str, list[str]] = {}
-    for name in counts:
-        alike.setdefault(loose_form(name), []).append(name)
+    for name, taxon in taxa.items():
+        if shared[taxon] > 1:
+            alike.setdefault(loose_form(name), []).append(name)
     spellings = [" = ".join(names) for names in alike.values() if len(names) > 1]
     unplaced = [label.name for label in labels if not label.family]
     found = []

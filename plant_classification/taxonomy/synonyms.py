@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from plant_classification.taxonomy.names import parse_name
+from plant_classification.taxonomy.names import Name, parse_name
 from plant_classification.taxonomy.tables import read_table
 
 COLUMNS = ("name", "accepted")
@@ -52,8 +52,11 @@ def normal_form(name: str) -> str:
     Raises:
         ValueError: It cannot be read.
     """
-    parsed = parse_name(name)
-    return " ".join(filter(None, (parsed.species or f"{parsed.genus} sp.", parsed.infraspecific)))
+    return _without_author(parse_name(name))
+
+
+def _without_author(name: Name) -> str:
+    return " ".join(filter(None, (name.species or f"{name.genus} sp.", name.infraspecific)))
 
 
 def loose_form(name: str) -> str:
@@ -70,7 +73,7 @@ def loose_form(name: str) -> str:
     else:
         many = len(name.replace("_", " ").split()) > _MOST_WORDS_OF_A_GENUS
         says_more = many or bool(parsed.author)
-    return (name if says_more else normal_form(name)).casefold()
+    return (name if says_more else _without_author(parsed)).casefold()
 
 
 def places_among(known: Sequence[str], names: Sequence[str]) -> list[int | None]:
