@@ -69,10 +69,16 @@ def kill_new(before: list[int]) -> None:
 
 @contextlib.contextmanager
 def deadly(settings: Settings) -> Iterator[tuple[str, Settings]]:
-    """A host that kills the processes of a run when it is asked, and settings that ask it."""
+    """A host that kills the process of a run when it is asked, and settings that ask it.
+
+    The run has one process, since any other would be killed for photos that do no harm.
+    """
     before = children(os.getpid())
     with site(lambda: kill_new(before)) as host:
-        yield host, dataclasses.replace(settings, url_private_hosts=(host,), url_seconds=600)
+        yield (
+            host,
+            dataclasses.replace(settings, url_private_hosts=(host,), url_seconds=600, threads=1),
+        )
 
 
 def rows(places: list[str], model: ModelFolder, settings: Settings, out: Path) -> list[Any]:
