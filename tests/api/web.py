@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from api.service import MAX_PHOTO_BYTES
+from web_replies import reply
 
 
 class Web:
@@ -21,7 +22,7 @@ class Web:
 
 
 @contextmanager
-def serving(photo: bytes) -> Iterator[Web]:  # noqa: C901 - one method for each path
+def serving(photo: bytes) -> Iterator[Web]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             getattr(self, f"answer_{self.path.split('?')[0].strip('/')}")()
@@ -30,22 +31,22 @@ def serving(photo: bytes) -> Iterator[Web]:  # noqa: C901 - one method for each 
             pass
 
         def answer_photo(self) -> None:
-            self.answer(200, photo)
+            reply(self, 200, photo)
 
         def answer_page(self) -> None:
-            self.answer(200, b"<html><body>a page</body></html>")
+            reply(self, 200, b"<html><body>a page</body></html>")
 
         def answer_missing(self) -> None:
-            self.answer(404, photo)
+            reply(self, 404, photo)
 
         def answer_inward(self) -> None:
-            self.answer(302, b"", {"Location": "http://127.0.0.1:1/photo"})
+            reply(self, 302, b"", {"Location": "http://127.0.0.1:1/photo"})
 
         def answer_huge(self) -> None:
-            self.answer(200, photo + bytes(MAX_PHOTO_BYTES))
+            reply(self, 200, photo + bytes(MAX_PHOTO_BYTES))
 
         def answer_endless(self) -> None:
-            self.answer(200, photo[:1000])
+            reply(self, 200, photo[:1000])
             while not site.over.wait(0.1):
                 with suppress(OSError):
                     self.wfile.write(b"0")
@@ -53,14 +54,6 @@ def serving(photo: bytes) -> Iterator[Web]:  # noqa: C901 - one method for each 
         def answer_silent(self) -> None:
             site.asked.set()
             site.over.wait()
-
-        def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-            self.send_response(status)
-            for key, value in (headers or {}).items():
-                self.send_header(key, value)
-            self.end_headers()
-            with suppress(OSError):
-                self.wfile.write(body)
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         site = Web(server.server_port)

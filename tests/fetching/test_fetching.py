@@ -22,6 +22,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 from certificates import write_certificate
+from web_replies import reply
 
 from plant_classification.errors import PhotoError, SlowUrlError, UnreachableUrlError, UrlError
 from plant_classification.fetching.photos import REFUSED, Reply, ask, fetch, is_public
@@ -44,62 +45,54 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def answer_photo(self, _: str) -> None:
-        self.answer(200, BODY, {"Content-Length": str(len(BODY)), "Set-Cookie": "a=b; Path=/"})
+        reply(self, 200, BODY, {"Content-Length": str(len(BODY)), "Set-Cookie": "a=b; Path=/"})
 
     def answer_stream(self, _: str) -> None:
-        self.answer(200, BODY)
+        reply(self, 200, BODY)
 
     def answer_gzip(self, _: str) -> None:
-        self.answer(200, gzip.compress(BODY), {"Content-Encoding": "gzip"})
+        reply(self, 200, gzip.compress(BODY), {"Content-Encoding": "gzip"})
 
     def answer_bomb(self, _: str) -> None:
-        self.answer(200, gzip.compress(bytes(400_000_000), 1), {"Content-Encoding": "gzip"})
+        reply(self, 200, gzip.compress(bytes(400_000_000), 1), {"Content-Encoding": "gzip"})
 
     def answer_declared(self, count: str) -> None:
-        self.answer(200, b"", {"Content-Length": count})
+        reply(self, 200, b"", {"Content-Length": count})
 
     def answer_status(self, status: str) -> None:
-        self.answer(int(status), BODY)
+        reply(self, int(status), BODY)
 
     def answer_later(self, told: str) -> None:
-        self.answer(429, BODY, {"Retry-After": unquote(told)})
+        reply(self, 429, BODY, {"Retry-After": unquote(told)})
 
     def answer_to(self, target: str) -> None:
-        self.answer(302, b"", {"Location": target, "Set-Cookie": "a=b; Path=/"})
+        reply(self, 302, b"", {"Location": target, "Set-Cookie": "a=b; Path=/"})
 
     def answer_raw_to(self, target: str) -> None:
         """Redirect in the very bytes that the path stands for."""
-        self.answer(302, b"", {"Location": unquote(target, "latin-1")})
+        reply(self, 302, b"", {"Location": unquote(target, "latin-1")})
 
     def answer_path(self, path: str) -> None:
-        self.answer(200, path.encode())
+        reply(self, 200, path.encode())
 
     def answer_redirect(self, status: str) -> None:
-        self.answer(int(status), b"", {"Location": "/photo/"})
+        reply(self, int(status), b"", {"Location": "/photo/"})
 
     def answer_hops(self, count: str) -> None:
         target = f"/hops/{int(count) - 1}" if count != "0" else "/photo/"
-        self.answer(302, b"", {"Location": target})
+        reply(self, 302, b"", {"Location": target})
 
     def answer_endless(self, _: str) -> None:
-        self.answer(200, b"")
+        reply(self, 200, b"")
         with suppress(OSError):
             while True:
                 self.wfile.write(bytes(65536))
 
     def answer_endless_redirect(self, _: str) -> None:
-        self.answer(302, b"", {"Location": "/photo/"})
+        reply(self, 302, b"", {"Location": "/photo/"})
         with suppress(OSError):
             while True:
                 self.wfile.write(bytes(65536))
-
-    def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for key, value in (headers or {}).items():
-            self.send_header(key, value)
-        self.end_headers()
-        with suppress(OSError):
-            self.wfile.write(body)
 
 
 @contextmanager
