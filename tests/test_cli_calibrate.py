@@ -85,7 +85,12 @@ def test_validation_photos_are_taken_where_there_are_some(
             folder.mkdir(parents=True)
             for number in range(first, first + (20 if split == "train" else 10)):
                 (data / label.name / f"{number}.jpg").rename(folder / f"{number}.jpg")
-    assert "by 20 photos" in run("tiny", tmp_path / "split").stdout
+    validation, training = (
+        run("tiny", tmp_path / "split", *split).stdout for split in ((), ("--split", "train"))
+    )
+    assert "by 20 photos" in validation
+    assert "by heart" not in validation
+    assert "by heart" in training
 
 
 def test_what_cannot_be_calibrated_is_a_sentence(run: Run, data: Path, tmp_path: Path) -> None:

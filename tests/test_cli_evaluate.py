@@ -25,6 +25,8 @@ Run = Callable[..., Result]
 NAMES = {"Acer rubrum": "Rosa canina", "Bellis perennis": "Viola odorata", "Crocus vernus": "Zea"}
 """What the drawn plants are called here; the tiny model does not know the last one."""
 
+BY_HEART = "If the model was trained on these photos, this says nothing: it knows them by heart."
+
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
@@ -94,7 +96,8 @@ def test_figures_are_those_of_the_served_answers(
     wood = sum(right[::2]) / 8
     assert found["groups"]["source"]["wood"]["top_1"] == pytest.approx(wood)
     assert found["notes"] == [
-        "Photos of names that the model does not know, left out: 8, of Zea sp.."
+        BY_HEART,
+        "Photos of names that the model does not know, left out: 8, of Zea sp..",
     ]
 
 
@@ -189,15 +192,33 @@ def test_test_photos_come_first_and_another_split_can_be_asked_for(
             target = folder / split / NAMES[plant.name]
             target.parent.mkdir(parents=True, exist_ok=True)
             plant.rename(target)
-    assert as_json(run(folder, "--model", "one", "--json"))["photos"] == 4
-    assert as_json(run(folder, "--model", "one", "--split", "val", "--json"))["photos"] == 6
+    found = {
+        split: as_json(run(folder, "--model", "one", "--json", *split))
+        for split in ((), ("--split", "val"), ("--split", "train"))
+    }
+    assert [one["photos"] for one in found.values()] == [4, 6, 12]
+    assert [one["notes"] for one in found.values()] == [[], [], [BY_HEART]]
 
 
 def test_without_splits_every_photo_is_judged(run: Run, tmp_path: Path) -> None:
     drawn = draw_plants(tmp_path / "plain", species=2)
     for plant in drawn.iterdir():
         plant.rename(drawn / NAMES[plant.name])
-    assert as_json(run(drawn, "--model", "one", "--json"))["photos"] == 16
+    found = as_json(run(drawn, "--model", "one", "--json"))
+    assert found["photos"] == 16
+    assert found["notes"] == [BY_HEART]
+    fault = str(run(drawn, "--model", "one", "--split", "val").exception)
+    assert fault.endswith("has no photos in val; it has some in train.")
+
+
+def test_a_report_has_a_row_for_each_species_with_a_photo(run: Run, tmp_path: Path) -> None:
+    drawn = draw_plants(tmp_path / "plain", species=1)
+    (drawn / "Acer rubrum").rename(drawn / NAMES["Acer rubrum"])
+    result = run(drawn, "--model", "one", "--report", tmp_path / "report")
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "report/report.html").read_text("utf-8")
+    assert "Species that the model knows, without a photo here: 1." in page
+    assert "Viola odorata" not in page.split("Species by species")[1].split("</table>")[0]
 
 
 def test_predictions_need_no_model(run: Run, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def calibrate(name: str, data: Path, models_dir: Path | None, split: str | None)
     dataset = read_dataset(data, families=settings.families, val_fraction=None, settings=settings)
     if split is None and VALIDATION in dataset.splits:
         split = VALIDATION
-    records = chosen_split(dataset, split)
+    records, notes = chosen_split(dataset, split)
     with photo_bar() as tell:
         found = calibrate_model(
             model,
@@ -70,5 +70,5 @@ def calibrate(name: str, data: Path, models_dir: Path | None, split: str | None)
         click.echo(f"Its plausible sets promise a coverage of up to {sets.coverages[-1]:.1%}.")
     if safe and safe.confidences:
         click.echo(f"Its safe answers promise a confidence of up to {safe.confidences[-1]:.1%}.")
-    for note in found.notes:
+    for note in (*notes, *found.notes):
         click.echo(f"Note: {note}")

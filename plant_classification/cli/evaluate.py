@@ -149,7 +149,7 @@ def _judge(
 
     def judge(name: str | None) -> Judged:
         model = model_at(name, settings.models_dir)
-        records = chosen_split(read(), split)
+        records, notes = chosen_split(read(), split)
         with photo_bar() as tell:
             return judge_model(
                 ready(model, settings),
@@ -158,6 +158,7 @@ def _judge(
                 settings,
                 crops=crops,
                 synonyms=synonyms,
+                notes=notes,
                 tell=lambda done, total: tell(done, total, "looked at"),
             )
 

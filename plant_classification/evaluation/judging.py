@@ -29,6 +29,8 @@ COVERAGES = (0.8, 0.9, 0.95)
 CONFIDENCES = (0.8, 0.9, 0.95)
 """Of the safe answers that are judged."""
 
+OF_TRAINING = "If the model was trained on these photos, this says nothing: it knows them by heart."
+
 
 @dataclasses.dataclass(frozen=True)
 class Calibrated:
@@ -46,8 +48,11 @@ class Calibrated:
     notes: tuple[str, ...]
 
 
-def chosen_split(dataset: Dataset, split: str | None) -> Records:
+def chosen_split(dataset: Dataset, split: str | None) -> tuple[Records, tuple[str, ...]]:
     """The photos to judge on: those asked for, else the test photos, the validation photos, or all.
+
+    Returns:
+        The photos, and what a person should know of them.
 
     Raises:
         DatasetError: There are none of that split.
@@ -55,8 +60,9 @@ def chosen_split(dataset: Dataset, split: str | None) -> Records:
     names = [split] if split else [TEST, VALIDATION, TRAIN]
     for name in names:
         if records := dataset.splits.get(name):
-            return records
-    raise DatasetError(f"{dataset.folder} has no photos in {names[0]}.")
+            return records, (OF_TRAINING,) if name == TRAIN else ()
+    there = ", ".join(name for name, records in dataset.splits.items() if records)
+    raise DatasetError(f"{dataset.folder} has no photos in {names[0]}; it has some in {there}.")
 
 
 def judge_model(
@@ -67,6 +73,7 @@ def judge_model(
     *,
     crops: int = 1,
     synonyms: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
     tell: Tell = lambda _done, _total: None,
 ) -> Judged:
     """Name photos and compare with what they are.
@@ -81,6 +88,7 @@ def judge_model(
         settings: For the engine and the limits of photos.
         crops: Views of each photo: 1, 5 or 10.
         synonyms: The accepted name of each synonym; labels of one accepted name are one.
+        notes: What a person should know of the photos; comes first in those of the result.
         tell: Is told how many photos are done, and how many there are.
 
     Raises:
@@ -88,7 +96,7 @@ def judge_model(
         ModelFolderError: The model cannot be used.
     """
     known = _known(model, labels, records, synonyms or {})
-    can_be_known, notes = np.flatnonzero(known.truth >= 0), list(known.notes)
+    can_be_known, notes = np.flatnonzero(known.truth >= 0), [*notes, *known.notes]
     sums, readable = _looked(model, records.take(can_be_known), known.merged, settings, crops, tell)
     if not readable.all():
         notes.append(f"Photos that cannot be read, left out: {(~readable).sum():,}.")

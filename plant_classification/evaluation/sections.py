@@ -63,6 +63,12 @@ def species_section(
     _, high = share_interval(figures.right, np.maximum(figures.photos, 1))
     five = None if figures.top_5 is None else figures.top_5 / np.maximum(figures.photos, 1)
     order = np.lexsort((-figures.photos, np.where(seen, high, 2)))
+    words = "Those that surely do badly stand first: the order counts how few photos may mislead."
+    if training_photos is not None:
+        words += " A species without photos to be judged on has no figure, and stands last."
+    elif not seen.all():
+        order = order[seen[order]]
+        words += f" Species that the model knows, without a photo here: {(~seen).sum():,}."
     rows = (
         (
             names[index],
@@ -81,10 +87,6 @@ def species_section(
         Column("Photos judged", "number"),
         *([] if training_photos is None else [Column("Training photos", "number")]),
         Column("Most often taken for"),
-    )
-    words = (
-        "Those that surely do badly stand first: the order counts how few photos may mislead. "
-        "A species without photos to be judged on has no figure, and stands last."
     )
     return Section(
         "Species by species",
@@ -154,8 +156,8 @@ def confusion_section(predictions: Predictions, labels: Sequence[Label]) -> Sect
         if genus[truth] == genus[taken]
     )
     words = (
-        f"{int(pairs.photos.sum()):,} photos were taken for another species, in "
-        f"{len(pairs.photos):,} different ways; {within:,} of them stayed within the genus. "
+        f"Photos taken for another species: {int(pairs.photos.sum()):,}, in different ways: "
+        f"{len(pairs.photos):,}, within the genus: {within:,}. "
         "Of how many photos of the first species, the number at the end says."
     )
     return Section("Most confused", page.join(page.paragraphs([words]), page.bar_chart(bars)))

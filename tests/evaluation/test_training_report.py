@@ -116,7 +116,7 @@ def test_confusions_and_mistakes_are_named(
 ) -> None:
     seen = written(report, tmp_path, settings)
     confused = seen.sections["Most confused"]
-    assert "6 photos were taken for another species, in 2 different ways; 5 of them" in confused
+    assert "another species: 6, in different ways: 2, within the genus: 5." in confused
     assert confused.index("5 of 6") < confused.index("1 of 1")
     mistakes = seen.sections["Worst mistakes"]
     assert "gone.png" in mistakes
