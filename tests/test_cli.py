@@ -80,7 +80,9 @@ def test_a_folder_without_photos_is_told(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     result = run("identify", tmp_path / "empty")
     assert result.exit_code == 1
-    assert f"No photo was found in {tmp_path / 'empty'}." in str(result.exception)
+    assert f"No photo was found in {tmp_path / 'empty'}; the names of photos end in .avif," in str(
+        result.exception
+    )
 
 
 def test_json_is_one_object_a_line_and_a_bad_photo_is_one_too(
@@ -235,7 +237,7 @@ def test_a_model_is_shown_with_its_card_and_species(run: Run) -> None:
 @pytest.mark.parametrize(
     ("confidence", "sentence"),
     [
-        (1e-3, r"Safe answer: the genus Dahlia, \d+\.\d% sure\."),
+        (1e-3, r"Safe answer: the genus Dahlia, \d+\.\d% sure, which is not promised .*\."),
         (
             1.0,
             r"Safe answer: none at 100%, which is not promised .*\. Nearest is the family .*%\.",
@@ -247,6 +249,16 @@ def test_the_safe_answer_is_a_sentence(named: Answer, confidence: float, sentenc
     safe = choose_safe_answer(ranks, confidence)
     words = in_words(dataclasses.replace(named, safe_answer=safe))
     assert re.fullmatch(sentence, words)
+
+
+def test_the_nearest_taxon_is_the_genus_where_its_family_is_unknown(named: Answer) -> None:
+    ranks = (named.genera, named.families)
+    (genus, *_), (family, *_) = ranks
+    low = dataclasses.replace(family, probability=genus.probability / 2)
+    words = in_words(dataclasses.replace(named, families=(low,)))
+    assert f"Nearest is the genus {genus.name} with " in words
+    words = in_words(dataclasses.replace(named, genera=(), families=(low,)))
+    assert f"Nearest is the family {family.name} with " in words
 
 
 def test_a_promise_and_a_rejection_are_told(named: Answer) -> None:

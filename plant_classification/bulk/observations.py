@@ -88,7 +88,11 @@ def find(
                 groups.setdefault(_folder_of(found), []).append(found)
     if found is None:
         named = ["standard input" if place == STANDARD_INPUT else place for place in places]
-        raise ArgumentError(f"No photo was found in {', '.join(named)}.", field="photos")
+        raise ArgumentError(
+            f"No photo was found in {', '.join(named)}; the names of photos end in "
+            f"{', '.join(sorted(PICTURE_SUFFIXES))}.",
+            field="photos",
+        )
     for folder, members in groups.items():
         yield Observation(folder, tuple(members))
 

@@ -70,9 +70,9 @@ def in_words(answer: Answer) -> str:
     safe = answer.safe_answer
     asked = f"{100 * safe.confidence:g}%"
     if safe.name is None or safe.probability is None:
-        rank, (best, *_) = (
-            ("family", answer.families) if answer.families else ("genus", answer.genera)
-        )
+        first = [("family", best) for best in answer.families[:1]]
+        first += [("genus", best) for best in answer.genera[:1]]  # whose family may be unknown
+        rank, best = max(first, key=lambda one: one[1].probability)
         nearest = f"Nearest is the {rank} {best.name} with {best.probability:.1%}"
         if not safe.promised:
             return (
@@ -81,7 +81,10 @@ def in_words(answer: Answer) -> str:
             )
         return f"Safe answer: none at {asked}. {nearest}; another photo may help."
     if not safe.promised:
-        return f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%} sure."
+        return (
+            f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%} sure, which is not "
+            "promised for such a question."
+        )
     return (
         f"Safe answer: the {safe.rank} {safe.name}, {safe.probability:.1%}; of such answers "
         f"{asked} are right."

@@ -63,7 +63,10 @@ READERS = (
     Reader("a folder with train.txt and classes.txt", is_split_files, read_split_files),
     Reader(
         "a table (.csv, .parquet) with the columns "
-        + " and ".join(" or ".join(COLUMNS[column]) for column in NEEDED),
+        + " and ".join(
+            f"{name} (or {', '.join(others)})"
+            for name, *others in (COLUMNS[column] for column in NEEDED)
+        ),
         is_table,
         read_photo_table,
         of_files=True,

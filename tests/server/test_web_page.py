@@ -392,6 +392,15 @@ def test_the_answer_is_a_sentence(
     expect(page.locator(".reason").first).to_contain_text(reason)
 
 
+def test_the_nearest_taxon_is_the_genus_where_its_family_is_unknown(
+    page: Page, flower: Path, told: dict[str, Any]
+) -> None:
+    safe = told["safe_answer"] | dict.fromkeys(("name", "rank", "probability"))
+    genus, families = told["genera"][0], [told["families"][0] | {"probability": 0.001}]
+    show(page, flower, told | {"safe_answer": safe, "families": families})
+    expect(page.locator(".reason").first).to_contain_text(f"Nearest is the genus {genus['name']}")
+
+
 def test_what_is_no_plant_is_told_first(page: Page, flower: Path, told: dict[str, Any]) -> None:
     unlike = {"probability": 0.004, "threshold": 0.03, "binary": False}
     show(page, flower, told | {"rejected": True, "is_plant": unlike})

@@ -60,9 +60,11 @@ function reasons(answer) {
 }
 
 function nearest(answer) {
-  const rank = answer.families.length ? "family" : "genus";
-  const [best] = answer.families.length ? answer.families : answer.genera;
-  if (!best) return "";
+  const [[family], [genus]] = [answer.families, answer.genera];
+  if (!family && !genus) return "";
+  // The family of the most probable genus may be unknown.
+  const rank = family && !(genus?.probability > family.probability) ? "family" : "genus";
+  const best = rank === "family" ? family : genus;
   return phrase(`sentence.none.nearest.${rank}`, {
     name: nameAt(rank, best.name),
     probability: percent(best.probability),
