@@ -151,16 +151,16 @@ def _judge(
         model = model_at(name, settings.models_dir)
         records, notes = chosen_split(read(), split)
         with photo_bar() as tell:
-            return judge_model(
+            judged = judge_model(
                 ready(model, settings),
                 read().labels,
                 records,
                 settings,
                 crops=crops,
                 synonyms=synonyms,
-                notes=notes,
                 tell=lambda done, total: tell(done, total, "looked at"),
             )
+        return dataclasses.replace(judged, notes=[*notes, *judged.notes])
 
     return judge
 

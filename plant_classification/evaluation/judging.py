@@ -61,8 +61,9 @@ def chosen_split(dataset: Dataset, split: str | None) -> tuple[Records, tuple[st
     for name in names:
         if records := dataset.splits.get(name):
             return records, (OF_TRAINING,) if name == TRAIN else ()
-    there = ", ".join(name for name, records in dataset.splits.items() if records)
-    raise DatasetError(f"{dataset.folder} has no photos in {names[0]}; it has some in {there}.")
+    raise DatasetError(
+        f"{dataset.folder} has no photos in {names[0]}; it has some in {', '.join(dataset.splits)}."
+    )
 
 
 def judge_model(
@@ -73,7 +74,6 @@ def judge_model(
     *,
     crops: int = 1,
     synonyms: Mapping[str, str] | None = None,
-    notes: Sequence[str] = (),
     tell: Tell = lambda _done, _total: None,
 ) -> Judged:
     """Name photos and compare with what they are.
@@ -88,7 +88,6 @@ def judge_model(
         settings: For the engine and the limits of photos.
         crops: Views of each photo: 1, 5 or 10.
         synonyms: The accepted name of each synonym; labels of one accepted name are one.
-        notes: What a person should know of the photos; comes first in those of the result.
         tell: Is told how many photos are done, and how many there are.
 
     Raises:
@@ -96,7 +95,7 @@ def judge_model(
         ModelFolderError: The model cannot be used.
     """
     known = _known(model, labels, records, synonyms or {})
-    can_be_known, notes = np.flatnonzero(known.truth >= 0), [*notes, *known.notes]
+    can_be_known, notes = np.flatnonzero(known.truth >= 0), list(known.notes)
     sums, readable = _looked(model, records.take(can_be_known), known.merged, settings, crops, tell)
     if not readable.all():
         notes.append(f"Photos that cannot be read, left out: {(~readable).sum():,}.")
